@@ -1,0 +1,1 @@
+"""The project's own tests. What other packages may use is in ``storages.testing``."""

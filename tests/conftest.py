@@ -1,0 +1,37 @@
+"""Set Django up once, in a temporary directory that goes when the run ends."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import django
+import pytest
+
+_ROOT = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the directory that tests.settings reads, and start Django."""
+    root = config.stash[_ROOT] = tempfile.TemporaryDirectory(prefix="storages-tests-")
+    os.environ["STORAGES_TEST_ROOT"] = root.name
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    for name in ("media", "static"):
+        Path(root.name, name).mkdir()
+    django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the run wrote."""
+    config.stash[_ROOT].cleanup()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables() -> None:
+    """Make the tables of every installed app."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    connection.close()
