@@ -1,0 +1,45 @@
+# Thin lines: the logic is in tools/ and in the programs that they start.
+
+PYTHON ?= python3
+PORT ?= 8000
+ARGS ?=
+run = .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench clean
+
+help:
+	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
+	@echo "make test   all tests, with the servers that they need (ARGS=... for pytest)"
+	@echo "make lint   ruff, its formatter, mypy"
+	@echo "make docs   the documentation, in docs/_build/html"
+	@echo "make bench  memory and speed of each backend (ARGS=...)"
+	@echo "make clean  remove everything that these made"
+
+demo:
+	@$(PYTHON) tools/venv.py demo
+	@$(run) example/manage.py demo --port $(PORT) $(ARGS)
+
+test:
+	@$(PYTHON) tools/venv.py dev
+	@$(PYTHON) tools/debian.py
+	@$(run) -m pytest $(ARGS)
+
+lint:
+	@$(PYTHON) tools/venv.py lint
+	$(run) -m ruff check .
+	$(run) -m ruff format --check .
+	$(run) -m mypy
+
+docs:
+	@$(PYTHON) tools/venv.py docs
+	$(run) -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
+
+bench:
+	@$(PYTHON) tools/venv.py dev
+	@$(run) benchmarks/memory.py $(ARGS)
+
+clean:
+	rm -rf .venv .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
+	rm -rf build dist *.egg-info docs/_build example/data
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
