@@ -17,26 +17,26 @@ help:
 	@echo "make clean  remove everything that these made"
 
 demo:
-	@$(PYTHON) tools/venv.py demo
+	@$(PYTHON) tools/environment.py demo
 	@$(run) example/manage.py demo --port $(PORT) $(ARGS)
 
 test:
-	@$(PYTHON) tools/venv.py dev
+	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
 	@$(run) -m pytest $(ARGS)
 
 lint:
-	@$(PYTHON) tools/venv.py lint
+	@$(PYTHON) tools/environment.py lint
 	$(run) -m ruff check .
 	$(run) -m ruff format --check .
 	$(run) -m mypy
 
 docs:
-	@$(PYTHON) tools/venv.py docs
+	@$(PYTHON) tools/environment.py docs
 	$(run) -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
 
 bench:
-	@$(PYTHON) tools/venv.py dev
+	@$(PYTHON) tools/environment.py dev
 	@$(run) benchmarks/memory.py $(ARGS)
 
 clean:

@@ -1,4 +1,4 @@
-"""Make .venv and install one set of requirements: ``python3 tools/venv.py test``.
+"""Make .venv and install one set of requirements: ``python3 tools/environment.py test``.
 
 Runs on the standard library. A set that is installed already costs nothing and needs no network:
 ``.venv/installed-<set>`` keeps a hash of everything that decides what would be installed.
