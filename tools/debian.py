@@ -15,7 +15,7 @@ from pathlib import Path
 
 LIST = Path(__file__).resolve().parent.parent / "tests" / "servers" / "packages.txt"
 POLICY = Path("/usr/sbin/policy-rc.d")
-INSTALL = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"]
+INSTALL = ["apt-get", "install", "--yes", "-qq", "-o=Dpkg::Use-Pty=0", "--no-install-recommends"]
 
 
 def wanted() -> list[str]:
@@ -58,7 +58,7 @@ def install(names: list[str]) -> None:
         if run([*INSTALL, *names]) == 0:
             return
         print("apt's package lists are missing or out of date: updating them", flush=True)
-        if run(["apt-get", "update", "--quiet"]) or run([*INSTALL, *names]):
+        if run(["apt-get", "update", "-qq"]) or run([*INSTALL, *names]):
             sys.exit("apt-get could not install: " + " ".join(names))
 
 
