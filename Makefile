@@ -41,5 +41,5 @@ bench:
 
 clean:
 	rm -rf .venv .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
-	rm -rf build dist *.egg-info docs/_build example/data
+	rm -rf build dist *.egg-info docs/_build example/var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,39 @@
+"""Sphinx configuration: ``make docs``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
+
+# The option tables and the reference are made from the classes themselves.
+settings.configure(INSTALLED_APPS=["storages"])
+django.setup()
+
+from storages import __version__  # noqa: E402
+
+project = "django-storages"
+author = "the django-storages maintainers"
+project_copyright = author
+release = version = __version__
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "storage_options"]
+exclude_patterns = ["_build", "examples"]
+html_theme = "furo"
+html_title = f"django-storages {release}"
+
+# Types are in the source; spelled out in signatures they hide what matters.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+nitpicky = True
+# Names of Python and Django: no inventory is fetched, so that building needs no network.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(builtins|collections|contextlib|datetime|io|os|pathlib|typing|unittest)\..*"),
+    (r"py:.*", r"django\..*"),
+    (r"py:(class|exc)", r"[A-Z]\w+Error"),
+]
