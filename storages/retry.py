@@ -1,0 +1,93 @@
+"""How often a failed operation is tried again, and until when.
+
+``Retry`` is a value: a storage class names one as ``retry``, a project may name another. Only
+:class:`~storages.errors.Unavailable` is tried again, and only where repeating is safe: the core
+stages what it writes, so a write can be repeated, and compares when a repeated create meets a file.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from storages.errors import StorageError, Timeout, Unavailable
+
+__all__ = ["NO_RETRY", "Retry", "deadline", "remaining", "timeout"]
+
+_deadline: ContextVar[float | None] = ContextVar("storages_deadline", default=None)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A retry policy.
+
+    ``attempts`` counts the first one. The pause before attempt n + 1 is ``backoff`` * 2^(n-1)
+    seconds, at most ``longest``, shortened at random by up to ``jitter`` (a fraction) so that
+    many clients do not return at once. A store's own ``Retry-After`` is honoured up to ``longest``.
+    """
+
+    attempts: int = 3
+    backoff: float = 0.1
+    longest: float = 5.0
+    jitter: float = 0.5
+
+    def pause(self, attempt: int, error: StorageError) -> float | None:
+        """Return the seconds to wait after failed attempt number ``attempt``; None: give up."""
+        if attempt >= self.attempts or not isinstance(error, Unavailable):
+            return None
+        if error.retry_after is not None:
+            return min(error.retry_after, self.longest)
+        pause: float = min(self.backoff * 2 ** (attempt - 1), self.longest)
+        # Spreads load; no secret depends on it.
+        return pause * (1 - self.jitter * random.random())  # noqa: S311
+
+
+NO_RETRY = Retry(attempts=1)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Bound everything inside the ``with`` block: past it, storages raise Timeout.
+
+    Deadlines nest; the earliest one counts. They bound waiting for stores and pauses between
+    attempts, not the caller's own code.
+    """
+    until = time.monotonic() + seconds
+    outer = _deadline.get()
+    token = _deadline.set(until if outer is None else min(until, outer))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def remaining() -> float | None:
+    """Return the seconds left until the deadline (never below 0), or None when there is none."""
+    until = _deadline.get()
+    return None if until is None else max(0.0, until - time.monotonic())
+
+
+def timeout(default: float) -> float:
+    """Return the time a backend may wait for its store: ``default`` or what the deadline leaves.
+
+    Raises Timeout when nothing is left.
+    """
+    left = remaining()
+    if left is None:
+        return default
+    if left <= 0:
+        raise Timeout("The deadline has passed.")
+    return min(default, left)
+
+
+def sleep(seconds: float) -> bool:
+    """Wait before another attempt; False, without waiting, when the deadline comes first."""
+    left = remaining()
+    if left is not None and left <= seconds:
+        return False
+    time.sleep(seconds)
+    return True
