@@ -15,7 +15,8 @@ from asgiref.sync import sync_to_async
 
 if TYPE_CHECKING:
     from storages.base import BaseStorage
-    from storages.files import Entry, Stat, StorageFile
+    from storages.files import StorageFile
+    from storages.readers import Entry, Stat
 
 T = TypeVar("T")
 

@@ -1,0 +1,203 @@
+"""What a backend writes: the hooks, and the one way in which the core calls them."""
+
+# ruff: noqa: ARG002 - the optional hooks' defaults do not use their arguments
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from storages import events, options
+from storages.errors import Changed, NotADirectory, NotFound, NoURL, StorageError, Timeout, kind_of
+from storages.redact import redacted
+from storages.retry import NO_RETRY, Retry, remaining, sleep
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from storages.readers import Entry, Reader, Stat
+    from storages.staging import Source
+
+__all__ = ["Hooks"]
+
+T = TypeVar("T")
+
+
+class Hooks:
+    """A service, described by five methods and a table of errors.
+
+    The hooks get a ``key``: a judged, relative POSIX name (``""`` for the root, in ``_list`` and
+    ``_is_dir`` only). They raise their client library's exceptions, which ``errors`` translates, or
+    ours. They may be called from any thread.
+    """
+
+    #: Exceptions of the client library -> ours; the most specific class wins.
+    errors: ClassVar[Mapping[type[BaseException], type[StorageError]]] = {}
+    #: How failed operations are repeated.
+    retry: Retry = NO_RETRY
+    #: Whether directories exist by themselves, so that ``_list`` raises NotFound for a missing one.
+    #: Without, a directory is there as long as a name begins with it.
+    real_directories: ClassVar[bool] = False
+    #: Whether listing a missing directory gives nothing instead of raising NotFound.
+    lists_missing_as_empty: ClassVar[bool] = False
+
+    def __init__(self, **given: Any) -> None:
+        """Take the options that the class declares; no I/O."""
+        self.given = given
+        options.take(self, given)
+
+    def _stat(self, key: str) -> Stat:
+        """Return what the store tells about the file. Raises NotFound, IsADirectory."""
+        raise NotImplementedError
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        """Begin to read the file at ``offset``; one request, which also yields the Stat.
+
+        With ``version``, read that very version or raise Changed. Raises NotFound, IsADirectory.
+        """
+        raise NotImplementedError
+
+    def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
+        """Store ``source`` under ``key``, all or nothing, with any directories it needs.
+
+        Raises AlreadyExists, having changed nothing, when the name is taken and ``overwrite`` is
+        False; the store itself must decide that, so that no race can lose a file.
+        """
+        raise NotImplementedError
+
+    def _remove(self, key: str) -> None:
+        """Delete the file, or the empty directory. Raises NotFound, DirectoryNotEmpty."""
+        raise NotImplementedError
+
+    def _list(self, prefix: str) -> Iterator[Entry]:
+        """Yield the direct children of the directory ``prefix``. Raises NotFound."""
+        raise NotImplementedError
+
+    # Optional hooks: NotImplemented lets the core do it with the five.
+
+    def _is_dir(self, key: str) -> bool:
+        """Tell whether ``key`` is a directory (the root: whether the store can be reached)."""
+        try:
+            entry = next(iter(self._list(key)), None)
+        except (NotFound, NotADirectory):
+            return False
+        return not key or entry is not None
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> Any:
+        """Copy within the store, as ``_write`` would; or return NotImplemented."""
+        return NotImplemented
+
+    def _move(self, key: str, target: str, *, overwrite: bool) -> Any:
+        """Rename within the store, in one step; or return NotImplemented."""
+        return NotImplemented
+
+    def _remove_many(self, keys: list[str]) -> Any:
+        """Delete the files, passing over missing ones; or return NotImplemented."""
+        return NotImplemented
+
+    def _url(self, key: str) -> str:
+        """Return the URL of the file; the core has judged ``key``."""
+        raise NoURL
+
+    # ------------------------------------------------- the one way to a hook
+
+    def _call(
+        self, operation: str, key: str, hook: Callable[[], T], source: Source | None = None
+    ) -> T:
+        """Call a hook: translate its errors, repeat it as ``retry`` says, tell about it."""
+        attempt = 0
+        while True:
+            attempt += 1
+            started = time.perf_counter()
+            error: BaseException | None = None
+            try:
+                if remaining() == 0:
+                    raise Timeout("The deadline has passed.")  # noqa: TRY301 - translated below
+                with self._translating(operation, key):
+                    return hook()
+            except BaseException as caught:
+                error = caught
+                # What the caller's own content raised is the caller's, not the store's.
+                if source is not None and source.failure is not None:
+                    raise source.failure  # noqa: B904 - raised as it was
+                pause = (
+                    self.retry.pause(attempt, caught) if isinstance(caught, StorageError) else None
+                )
+                if pause is None or not sleep(pause):
+                    raise
+            finally:
+                took = time.perf_counter() - started
+                events.emit(self, events.Operation(operation, key, took, attempt, error))
+
+    @contextmanager
+    def _translating(self, operation: str, key: str) -> Iterator[None]:
+        """Turn the store's exceptions into ours, which say where and show no secret."""
+        try:
+            yield
+        except StorageError as error:
+            error.locate(operation, key, repr(self))
+            raise
+        except Exception as error:
+            kind = kind_of(error, self.errors)
+            if kind is None:
+                raise
+            text = (isinstance(error, OSError) and error.strerror) or str(error)
+            shown = redacted(text, self)
+            ours = kind(shown, operation=operation, name=key, storage=repr(self))
+            if redacted(str(error), self) != str(error):
+                # A traceback shows the cause as well.
+                raise ours from OSError(f"{type(error).__name__}: {shown}")
+            raise ours from error
+
+    def _progress(self, key: str, direction: str) -> Callable[[int], None]:
+        return lambda count: events.emit_transfer(self, key, direction, count)
+
+    def _open_reader(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        """Call ``_open_read``, for a version that must be what is read."""
+
+        def open_read() -> Reader:
+            reader = self._open_read(key, offset=offset, version=version)
+            if version is not None and reader.stat.version != version:
+                reader.close()
+                raise Changed
+            return reader
+
+        return self._reading(lambda: self._call("open_read", key, open_read))
+
+    def _reading(self, read: Callable[[], T]) -> T:
+        """A file below a file is simply not there, as far as reading goes."""
+        try:
+            return read()
+        except NotADirectory as error:
+            raise NotFound().locate(error.operation, error.name, error.storage) from error
+
+    # ------------------------------------------------------------- life cycle
+
+    def close(self) -> None:
+        """Give back connections; the storage opens new ones when it is used again."""
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return what a migration needs to make the storage again: never a secret.
+
+        Only what the constructor was given is recorded; secrets among it are left to the settings.
+        """
+        declared = options.options_of(type(self))
+        kind = type(self)
+        return (
+            f"{kind.__module__}.{kind.__qualname__}",
+            [],
+            {n: v for n, v in self.given.items() if n not in declared or not declared[n].secret},
+        )
+
+    def __repr__(self) -> str:
+        _, _, given = self.deconstruct()
+        shown = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"{type(self).__name__}({shown})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
