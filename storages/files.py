@@ -238,8 +238,11 @@ class StorageFile(File):  # type: ignore[type-arg]
     def __del__(self) -> None:
         if getattr(self, "_finished", True):
             return
+        # A reader's stream may still be in use, as in `storage.open(name).read()`: Django's proxy
+        # hands out the stream's own method. It is given back when nothing refers to it any more.
+        if self._parsed.writes:
+            self._discard()
         warnings.warn(f"unclosed file {self!r}", ResourceWarning, source=self, stacklevel=2)
-        self._discard()
 
     def _flush(self) -> None:
         cast("Any", self.file).flush()
