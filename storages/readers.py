@@ -54,7 +54,8 @@ class Entry:
 class Reader(Protocol):
     """A stream of a file's bytes, from the offset that was asked for to the end.
 
-    ``stat`` describes the very version that is being read.
+    ``stat`` describes the very version that is being read. A reader may also have ``seek(offset)``,
+    which goes on from there in that same version; it is then used until the file is closed.
     """
 
     stat: Stat
@@ -163,7 +164,7 @@ class RangeReader(io.RawIOBase):
         self._position += count
         self._stream_position = self._position
         self._moved(count)
-        if self._position >= self.stat.size:
+        if self._position >= self.stat.size and not hasattr(self._reader, "seek"):
             self._drop()
         return count
 
@@ -176,7 +177,11 @@ class RangeReader(io.RawIOBase):
     def _read_here(self, view: memoryview) -> int:
         with self._storage._translating("read", self._key):
             gap = self._position - self._stream_position
-            if self._reader is not None and 0 < gap <= _READ_ON:
+            seek = getattr(self._reader, "seek", None)
+            if seek is not None and gap:
+                seek(self._position)
+                self._stream_position = self._position
+            elif self._reader is not None and 0 < gap <= _READ_ON:
                 self._skip(self._reader, gap)
             if self._reader is None or self._stream_position != self._position:
                 self._drop()

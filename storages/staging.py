@@ -224,6 +224,19 @@ class Source:
         while block := self.read(size):
             yield block
 
+    def is_file(self, status: os.stat_result) -> bool:
+        """Tell whether the content is read from the very file that ``status`` is of."""
+        try:
+            descriptor = self._file.fileno()
+        except (AttributeError, OSError):  # in memory
+            return False
+        return os.path.samestat(os.fstat(descriptor), status)
+
+    def restart(self, progress: Callable[[int], None] | None = None) -> None:
+        """Begin anew, telling ``progress`` from now on."""
+        self.seek(0)
+        self._progress = progress
+
     def _broken(self, message: str) -> None:
         self.failure = SourceChanged(message)
         raise self.failure
@@ -242,8 +255,12 @@ def staged(content: Any, progress: Callable[[int], None] | None = None) -> Itera
     """Give ``content`` (a Django File, or any object with ``read``) as a :class:`Source`.
 
     The caller's file is read from its start where it can seek, is left open, and stands at its
-    end afterwards. Text is encoded as UTF-8.
+    end afterwards. Text is encoded as UTF-8. A Source is given as it is, at its start.
     """
+    if isinstance(content, Source):  # by a storage that had to look at it before it named it
+        content.restart(progress)
+        yield content
+        return
     content_type = getattr(content, "content_type", None)
     file = _binary_file(content)
     if file is not None:

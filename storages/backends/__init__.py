@@ -1,0 +1,1 @@
+"""The backends: one module each, imported when a project names it."""

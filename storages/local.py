@@ -1,0 +1,278 @@
+"""The local family's shared half: Django's ``FileSystemStorage``, kept by the core's promises."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import FileSystemStorage, Storage
+from django.utils.functional import Promise
+
+from storages import names
+from storages.base import BaseStorage, Entry, Source, Stat
+from storages.errors import Changed, IsADirectory, NotFound, NoURL, StorageError
+from storages.local_publish import WINDOWS, Publisher
+from storages.options import option
+
+__all__ = ["LocalReader", "LocalStorage"]
+
+# Names that Windows gives another meaning, or changes: they would not come back as they went in.
+_WINDOWS_FORBIDDEN = frozenset('<>:"|?*')
+_WINDOWS_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
+)
+
+
+def _with_slash(url: Any) -> Any:
+    # A lazy URL (reverse_lazy) is left alone: the URLconf cannot be read yet.
+    return url if isinstance(url, Promise) or url.endswith("/") else f"{url}/"
+
+
+class LocalReader:
+    """A file on this disk, open for reading.
+
+    The descriptor stays with the file that was opened: after an overwrite it still gives the old
+    bytes, wherever one seeks.
+    """
+
+    def __init__(self, file: io.FileIO, found: Stat) -> None:
+        self.stat = found
+        self._file = file
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
+        return self._file.readinto(buffer) or 0
+
+    def seek(self, offset: int) -> None:
+        """Go on from ``offset``."""
+        self._file.seek(offset)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class LocalStorage(BaseStorage, FileSystemStorage):
+    """Files in a directory of this machine.
+
+    For Django it is a ``FileSystemStorage``, with its arguments and settings. Unlike Django's, it
+    shows a file under its name only when all of it is there: see ``storages.local_publish``.
+    """
+
+    location: str = option(
+        settings=("MEDIA_ROOT",),
+        type=(str, os.PathLike),
+        convert=os.path.abspath,
+        help="The directory that holds the files.",
+    )
+    base_url: str | None = option(  # type: ignore[assignment] # the stubs forget None
+        settings=("MEDIA_URL",),
+        type=(str, Promise),
+        convert=_with_slash,
+        help="The URL of that directory; with None in both places, files have no URL.",
+    )
+    file_permissions_mode: int | None = option(
+        settings=("FILE_UPLOAD_PERMISSIONS",),
+        type=int,
+        help="The permission bits of files; None: what the umask leaves.",
+    )
+    directory_permissions_mode: int | None = option(
+        settings=("FILE_UPLOAD_DIRECTORY_PERMISSIONS",),
+        type=int,
+        help="The permission bits of directories that are made; None: what the umask leaves.",
+    )
+    allow_overwrite: bool = option(
+        default=False,
+        type=bool,
+        help="Whether saving a name again replaces the file, on every Django version.",
+    )
+    fsync: bool = option(
+        default=True,
+        type=bool,
+        help="Whether a saved file has reached the disk before save() returns; False is faster, "
+        "and a power failure may then lose or empty the files of the last seconds.",
+    )
+
+    real_directories = True
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None = None,
+        base_url: str | None = None,
+        file_permissions_mode: int | None = None,
+        directory_permissions_mode: int | None = None,
+        allow_overwrite: bool | None = None,
+        **given: Any,
+    ) -> None:
+        """Take the options; touch no disk. None counts as not given, as with Django's own."""
+        arguments = {
+            "location": location,
+            "base_url": base_url,
+            "file_permissions_mode": file_permissions_mode,
+            "directory_permissions_mode": directory_permissions_mode,
+            "allow_overwrite": allow_overwrite,
+            **given,
+        }
+        # Not FileSystemStorage.__init__: it keeps settings and arguments in other places.
+        super().__init__(**{name: value for name, value in arguments.items() if value is not None})
+        self.overwrites = self.overwrites or self.allow_overwrite
+
+    # ------------------------------------------------------------------ hooks
+
+    def _stat(self, key: str) -> Stat:
+        try:
+            found = self._path(key).stat()
+        except OSError as error:
+            raise self._absent(error) from error
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectory
+        return _described(found)
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> LocalReader:
+        path = self._path(key)
+        try:
+            file = io.FileIO(path, opener=_open_at_once)
+        except OSError as error:
+            if WINDOWS and path.is_dir():
+                raise IsADirectory from error
+            raise self._absent(error) from error
+        try:
+            return _reader(file, offset, version)
+        except BaseException:
+            file.close()
+            raise
+
+    def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
+        self._publisher().publish(self._path(key), source, overwrite=overwrite)
+
+    def _remove(self, key: str) -> None:
+        path = self._path(key)
+        try:
+            path.unlink()
+        except OSError:
+            # What systems say to unlink() of a directory differs.
+            if path.is_symlink() or not path.is_dir():
+                raise
+            path.rmdir()
+
+    def _list(self, prefix: str) -> Iterator[Entry]:
+        path = self._path(prefix)
+        if not prefix and not os.path.lexists(path):
+            return  # nothing has been saved yet: the first save makes it
+        with os.scandir(path) as entries:
+            for entry in entries:
+                yield Entry(entry.name, is_dir=entry.is_dir())
+
+    def _is_dir(self, key: str) -> bool:
+        path = self._path(key)
+        return path.is_dir() or not (key or os.path.lexists(path))
+
+    def _move(self, key: str, target: str, *, overwrite: bool) -> None:
+        path = self._path(key)
+        if path.is_dir():
+            raise IsADirectory
+        self._publisher().move(path, self._path(target), overwrite=overwrite)
+
+    def _url(self, key: str) -> str:
+        if self.base_url is None:
+            raise NoURL
+        return names.join_url(str(self.base_url), key)
+
+    # ---------------------------------------- what Django's own storage has
+
+    @property
+    def base_location(self) -> str:
+        """The directory, as ``location``."""
+        return self.location
+
+    def path(self, name: str) -> str:
+        """Return the absolute path of a file, whether it exists or not."""
+        return str(self._path(names.directory_name(name)))
+
+    def exists(self, name: str) -> bool:
+        """Tell whether the name is taken: by a file, a directory, or a link that leads nowhere."""
+        key = names.directory_name(name)
+        if not key:
+            return super().exists(name)
+        return self._call("stat", key, lambda: self._is_taken(key))
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return another name, with seven random characters."""
+        # Not FileSystemStorage's, which gives the same name again when it may overwrite.
+        return Storage.get_alternative_name(self, file_root, file_ext)
+
+    # ---------------------------------------------------------------- helpers
+
+    def _publisher(self) -> Publisher:
+        return Publisher(
+            Path(self.location),
+            self.file_permissions_mode,
+            self.directory_permissions_mode,
+            self.fsync,
+        )
+
+    def _path(self, key: str) -> Path:
+        if WINDOWS:
+            _judge_for_windows(key)
+        return Path(self.location, key)
+
+    def _is_taken(self, key: str) -> bool:
+        try:
+            self._path(key).lstat()
+        except OSError as error:
+            if isinstance(self._absent(error), (FileNotFoundError, NotADirectoryError)):
+                return False
+            raise
+        return True
+
+    def _absent(self, error: OSError) -> OSError:
+        """Return the error, or NotFound for a name that is too long to exist on this disk."""
+        return NotFound() if error.errno == errno.ENAMETOOLONG else error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Opening a pipe would wait for a writer, for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _reader(file: io.FileIO, offset: int, version: str | None) -> LocalReader:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise StorageError("It is not a file, but a pipe, a socket or a device.")
+    found = _described(status)
+    if version is not None and found.version != version:
+        raise Changed
+    file.seek(offset)
+    return LocalReader(file, found)
+
+
+def _described(found: os.stat_result) -> Stat:
+    return Stat(
+        size=found.st_size,
+        modified=_moment(found.st_mtime),
+        created=_moment(found.st_ctime),  # as Django: the last change of the inode on Unix
+        accessed=_moment(found.st_atime),
+        version=f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}",
+    )
+
+
+def _moment(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, tz=timezone.utc)
+
+
+def _judge_for_windows(key: str) -> None:
+    for part in key.split("/"):
+        if (
+            _WINDOWS_FORBIDDEN.intersection(part)
+            or part.endswith((" ", "."))
+            or part.split(".")[0].rstrip(" ").lower() in _WINDOWS_DEVICES
+        ):
+            msg = f"Windows cannot have a file named {part!r}."
+            raise SuspiciousFileOperation(msg)
