@@ -35,5 +35,5 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(builtins|collections|contextlib|datetime|io|os|pathlib|typing|unittest)\..*"),
     (r"py:.*", r"django\..*"),
-    (r"py:(class|exc)", r"[A-Z]\w+Error"),
+    (r"py:(class|exc)", r"[A-Z]\w+Error|ImproperlyConfigured|SuspiciousFileOperation"),
 ]

@@ -143,7 +143,7 @@ class StorageFile(File):  # type: ignore[type-arg]
 
     @property
     def size(self) -> int:
-        """The length in bytes: a reader's as stored, a writer's as written so far."""
+        """The length in bytes, a reader's as stored and a writer's as written so far."""
         if isinstance(self._raw, RangeReader):
             return self._raw.stat.size
         if self.closed:
