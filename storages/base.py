@@ -52,7 +52,8 @@ class BaseStorage(AsyncTwins, SavingStorage):
 
         Modes are Python's: ``r w x a``, ``+``, ``b``; ``"r"`` is text. A missing file raises
         NotFound here, not at the first read. Writing, in any mode, publishes the whole file when
-        it is closed.
+        it is closed; of two that update one file at once (``a``, ``r+``), the later to close gets
+        Changed.
         """
         Mode.parse(mode)
         return StorageFile(self, names.file_name(name), mode)

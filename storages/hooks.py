@@ -111,25 +111,35 @@ class Hooks:
         while True:
             attempt += 1
             started = time.perf_counter()
-            error: BaseException | None = None
             try:
-                if remaining() == 0:
-                    raise Timeout("The deadline has passed.")  # noqa: TRY301 - translated below
                 with self._translating(operation, key):
-                    return hook()
-            except BaseException as caught:
-                error = caught
+                    if remaining() == 0:
+                        raise Timeout("The deadline has passed.")  # noqa: TRY301 - told like others
+                    result = hook()
+            except BaseException as error:
+                self._tell(operation, key, started, attempt, error)
                 # What the caller's own content raised is the caller's, not the store's.
                 if source is not None and source.failure is not None:
                     raise source.failure  # noqa: B904 - raised as it was
                 pause = (
-                    self.retry.pause(attempt, caught) if isinstance(caught, StorageError) else None
+                    self.retry.pause(attempt, error) if isinstance(error, StorageError) else None
                 )
                 if pause is None or not sleep(pause):
                     raise
-            finally:
-                took = time.perf_counter() - started
-                events.emit(self, events.Operation(operation, key, took, attempt, error))
+            else:
+                self._tell(operation, key, started, attempt)
+                return result
+
+    def _tell(
+        self,
+        operation: str,
+        key: str,
+        started: float,
+        attempt: int,
+        error: BaseException | None = None,
+    ) -> None:
+        took = time.perf_counter() - started
+        events.emit(self, events.Operation(operation, key, took, attempt, error))
 
     @contextmanager
     def _translating(self, operation: str, key: str) -> Iterator[None]:

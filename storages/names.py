@@ -97,8 +97,8 @@ def join_url(base_url: str, name: str) -> str:
     """
     if not base_url.endswith("/"):
         base_url += "/"
-    # "./" keeps urljoin from taking "a:b" for a scheme.
-    return urljoin(base_url, "./" + (filepath_to_uri(name) or ""))
+    # A colon is encoded too, so that no name is taken for a scheme.
+    return urljoin(base_url, filepath_to_uri(name) or "")
 
 
 def content_type(name: str) -> str:

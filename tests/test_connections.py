@@ -1,0 +1,144 @@
+"""Connections: one per thread and process, and never one that may be out of step."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+
+import pytest
+
+from storages.connections import PerThread
+from storages.errors import NotFound, Unavailable
+
+
+class Server:
+    """Counts what is opened and closed."""
+
+    def __init__(self) -> None:
+        self.opened: list[object] = []
+        self.closed: list[object] = []
+        self.alive = True
+
+    def connect(self) -> object:
+        """Open a connection."""
+        connection = object()
+        self.opened.append(connection)
+        return connection
+
+    def pool(self, idle: float = 30) -> PerThread[object]:
+        """Return a pool on this server."""
+        return PerThread(self.connect, self.closed.append, is_alive=lambda _: self.alive, idle=idle)
+
+
+def test_a_thread_keeps_its_connection() -> None:
+    """Opened at the first use, used again after."""
+    server = Server()
+    pool = server.pool()
+    assert len(pool) == 0
+    with pool.get() as first:
+        pass
+    with pool.get() as second:
+        pass
+    assert first is second
+    assert (len(server.opened), len(pool)) == (1, 1)
+
+
+def test_threads_have_their_own_and_close_them_when_they_end() -> None:
+    """Nothing is shared, nothing is left over."""
+    server = Server()
+    pool = server.pool()
+
+    def use() -> None:
+        with pool.get():
+            pass
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert len(server.opened) == 4
+    assert sorted(map(id, server.closed)) == sorted(map(id, server.opened))
+
+
+@pytest.mark.parametrize(
+    ("error", "opened"), [(NotFound, 1), (Unavailable, 2), (KeyError, 2), (KeyboardInterrupt, 2)]
+)
+def test_a_connection_is_used_again_only_after_a_clear_answer(
+    error: type[BaseException], opened: int
+) -> None:
+    """Anything but a definite answer closes it."""
+    server = Server()
+    pool = server.pool()
+    with pytest.raises(error), pool.get():
+        raise error
+    with pool.get():
+        pass
+    assert len(server.opened) == opened
+    assert len(server.closed) == opened - 1
+
+
+def test_an_idle_connection_that_does_not_answer_is_replaced() -> None:
+    """One that has been used a moment ago is not asked."""
+    server = Server()
+    idle, busy = server.pool(idle=0), server.pool(idle=60)
+    for pool in (idle, busy):
+        with pool.get():
+            pass
+    server.alive = False
+    for pool in (idle, busy):
+        with pool.get():
+            pass
+    assert len(server.opened) == 3
+
+
+def test_close_closes_the_connections_of_all_threads() -> None:
+    """And the pool works on."""
+    server = Server()
+    pool = server.pool()
+    opened, go = threading.Event(), threading.Event()
+
+    def use() -> None:
+        with pool.get():
+            opened.set()
+            go.wait(10)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    assert opened.wait(10)
+    with pool.get():
+        pass
+    pool.close()
+    assert len(server.closed) == 2
+    assert len(pool) == 0
+    go.set()
+    thread.join()
+    with pool.get():
+        pass
+    assert len(server.opened) == 3
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_opens_its_own_and_leaves_the_parents_alone() -> None:
+    """A goodbye of the child's would end the parent's session."""
+    server = Server()
+    pool = server.pool()
+    with pool.get() as parents:
+        pass
+    child = os.fork()
+    if child == 0:
+        try:
+            with pool.get() as own:
+                pass
+            pool.close()
+            fine = own is not parents and server.closed == [own]
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
+            fine = False
+        os._exit(0 if fine else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    with pool.get() as again:
+        pass
+    assert again is parents
