@@ -279,7 +279,9 @@ def staged(content: Any, progress: Callable[[int], None] | None = None) -> Itera
         for chunk in _chunks(content):
             data = chunk.encode() if isinstance(chunk, str) else chunk
             _write_all(cast("BinaryIO", spool), memoryview(data))
-        yield Source(spool, spool.tell(), content_type=content_type, progress=progress)
+        size = spool.tell()
+        spool.seek(0)
+        yield Source(spool, size, content_type=content_type, progress=progress)
 
 
 def _chunks(content: Any) -> Iterator[Any]:
