@@ -82,7 +82,7 @@ class Legacy:
     alias: str
     value: Any
     path: Any
-    current: str | None
+    current: Any
     state: State
     own: bool
 
@@ -156,7 +156,7 @@ def used() -> Iterator[Legacy]:
         if value is None:
             continue
         path = translate(value)
-        current = settings.STORAGES.get(alias, {}).get("BACKEND")
+        current = _backend(settings.STORAGES, alias)
         state: State
         if rewrite and alias in rewrite.installed:
             state = "installed"
@@ -200,6 +200,12 @@ def _value(name: str) -> Any:
     return getattr(_settings._wrapped, name, None)
 
 
+def _backend(entries: Mapping[str, Any], alias: str) -> Any:
+    """What ``entries``, a STORAGES, names for ``alias``; None when there is nothing of the kind."""
+    entry = entries.get(alias)
+    return entry.get("BACKEND") if isinstance(entry, Mapping) else None
+
+
 def _current_rewrite() -> _Rewrite | None:
     """What this module did to the ``STORAGES`` in force; None when they are not its work."""
     current = settings.STORAGES
@@ -222,7 +228,7 @@ def _rewrite() -> set[str]:
         if value is None or (own and alias in before):
             continue
         path = translate(value)
-        if before.get(alias, {}).get("BACKEND") != path:
+        if _backend(before, alias) != path:
             installed[alias] = value
             wanted[alias] = {"BACKEND": path}
     new = {**before, **wanted}

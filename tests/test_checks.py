@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+import django
 import pytest
 from django.core.checks import CheckMessage, Tags, run_checks
 from django.core.checks.registry import registry
@@ -20,6 +21,9 @@ from storages import checks
 from storages.base import BaseStorage
 
 HERE = __name__
+since_51 = pytest.mark.skipif(
+    django.VERSION < (5, 1), reason="Django before 5.1 handles the settings itself"
+)
 
 
 class Fine(BaseStorage):
@@ -55,9 +59,14 @@ def found(entry: Mapping[str, Any]) -> list[CheckMessage]:
         return [it for it in run_checks() if (it.id or "").startswith("storages.")]
 
 
+def ours() -> list[str]:
+    """The ids of this package's messages."""
+    return [it.id for it in run_checks() if it.id and it.id.startswith("storages.")]
+
+
 def test_this_project_is_fine() -> None:
     """The tests' own project, which is an ordinary one, gets no message."""
-    assert [it for it in run_checks() if (it.id or "").startswith("storages.")] == []
+    assert ours() == []
 
 
 def test_checks_are_registered() -> None:
@@ -111,6 +120,24 @@ def test_storages_that_do_not_construct(entry: Mapping[str, Any], text: str) -> 
 def test_other_storages_are_left_alone(entry: Mapping[str, Any]) -> None:
     """What is not ours is neither constructed nor judged: Django does that at its first use."""
     assert found(entry) == []
+
+
+@since_51
+def test_storages_that_overrule_a_legacy_setting() -> None:
+    """The class that STORAGES names is judged, also where a legacy setting names a good one."""
+    good = {"DEFAULT_FILE_STORAGE": f"{HERE}.Fine"}
+    with override_settings(STORAGES={"default": {"BACKEND": "storages.backends.s4.S4"}}, **good):
+        assert ours() == ["storages.W002", "storages.E003"]
+    with override_settings(STORAGES={"default": "storages.backends.s4.S4"}, **good):
+        assert ours() == ["storages.W002"]
+
+
+@since_51
+def test_a_class_in_the_place_of_its_path() -> None:
+    """A legacy setting that holds a class itself is refused with the reason."""
+    with override_settings(DEFAULT_FILE_STORAGE=Fine):
+        message = next(it for it in run_checks() if it.id == "storages.E001")
+    assert "takes a class's dotted path, not type" in message.msg
 
 
 def messages_with(

@@ -329,7 +329,8 @@ def test_a_missing_alias_is_filled(project: New) -> None:
 @since_51
 def test_turned_off(project: New) -> None:
     """With STORAGES_LEGACY_SETTINGS = False nothing is honoured, and E002 is an error for each."""
-    found = project(LEGACY + "STORAGES_LEGACY_SETTINGS = False").report("setup")
+    found = project(LEGACY + "STORAGES_LEGACY_SETTINGS = False").report("override")
+    assert found["inside"] == found["classes"]
     assert found["classes"]["default_storage"] == "FileSystemStorage"
     assert found["classes"]["staticfiles_storage"] == "StaticFilesStorage"
     assert ids(found) == found["staticfiles"] == ["storages.E002", "storages.E002"]

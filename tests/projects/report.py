@@ -171,6 +171,16 @@ def overrides() -> dict[str, Any]:
     return found
 
 
+def override() -> dict[str, Any]:
+    """One override of a legacy setting, and what was before."""
+    found = setup()
+    from django.test import override_settings
+
+    with override_settings(DEFAULT_FILE_STORAGE=OTHER):
+        found["inside"] = classes()
+    return found
+
+
 def django_overrides() -> dict[str, Any]:
     """The overrides that Django before 5.1 handles itself."""
     django.setup()
