@@ -203,7 +203,9 @@ def test_a_non_image_is_refused_with_a_message(
     text.write_text("This is no picture.")
     page.goto(f"{site.address}/storage/image/")
     upload(page, text, photo)
-    expect(page.get_by_role("alert")).to_contain_text(f"“{text.name}” was not stored:")
+    expect(page.get_by_role("alert")).to_have_text(
+        f"“{text.name}” was not stored: The content is not an image."
+    )
     expect(page.locator(".files .name")).to_have_text([photo.name])
     delete(page, photo.name)
 
