@@ -18,7 +18,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.test import Client, TestCase, override_settings
+from django.core.signals import setting_changed
+from django.test import Client, TestCase
 from PIL import Image
 
 from . import samples
@@ -87,7 +88,7 @@ class SiteTestCase(TestCase):
         self.addCleanup(directory.cleanup)
         self.root = Path(directory.name)
         samples_folder = self.root / "samples"
-        moved: dict[str, Any] = {"staticfiles": settings.STORAGES["staticfiles"]}
+        moved: dict[str, Any] = {}
         for alias in ALIASES:
             given = settings.STORAGES[alias]
             options = dict(given["OPTIONS"])
@@ -96,15 +97,31 @@ class SiteTestCase(TestCase):
             if "symlink_within" in options:
                 options["symlink_within"] = [str(samples_folder)]
             moved[alias] = {**given, "OPTIONS": options}
-        for change in (
-            override_settings(STORAGES={alias: moved[alias] for alias in settings.STORAGES}),
-            mock.patch.object(samples, "SAMPLES", samples_folder),
-            mock.patch.object(demo, "VAR", self.root),
-        ):
-            change.__enter__()
-            self.addCleanup(change.__exit__, None, None, None)
+        self.configure(moved)
+        self.start(mock.patch.object(samples, "SAMPLES", samples_folder))
+        self.start(mock.patch.object(demo, "VAR", self.root))
         call_command("createstoragetable", verbosity=0)
         samples.prepare()
+
+    def start(self, patch: mock._patch[Any]) -> None:
+        """Apply a patch until the test ends."""
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def configure(self, entries: dict[str, Any]) -> None:
+        """Change entries of ``STORAGES`` until the test ends.
+
+        Not by override_settings(): that of Django 4.2 loses the default storage's OPTIONS.
+        """
+
+        def tell() -> None:
+            setting_changed.send(type(self), setting="STORAGES", value=None, enter=True)
+
+        self.addCleanup(tell)  # runs last: cleanups run in reverse
+        patch = mock.patch.dict(settings.STORAGES, entries)
+        patch.start()
+        self.addCleanup(patch.stop)
+        tell()
 
     def page(self, address: str) -> str:
         """Return a page's text."""
@@ -143,9 +160,9 @@ class PagesTests(SiteTestCase):
     def test_a_storage_that_somebody_adds_has_a_page(self) -> None:
         """An alias that the site does not know is described by its class."""
         memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
-        with override_settings(STORAGES={**settings.STORAGES, "memory": memory}):
-            self.assertIn("A storage saving files in memory.", self.page("/storage/memory/"))
-            self.assertIn("is stored", self.upload("memory", "a.txt", b"a"))
+        self.configure({"memory": memory})
+        self.assertIn("A storage saving files in memory.", self.page("/storage/memory/"))
+        self.assertIn("is stored", self.upload("memory", "a.txt", b"a"))
 
     def test_unknown_aliases_are_not_found(self) -> None:
         """Neither an unknown alias nor the static files' has a page."""
@@ -441,9 +458,7 @@ class AdminTests(SiteTestCase):
         super().setUp()
         for name, alias in (("photo", "image"), ("badge", "overwrite")):
             field = Document._meta.get_field(name)  # noqa: SLF001 - Django's public name for it
-            change = mock.patch.object(field, "storage", storages[alias])
-            change.start()
-            self.addCleanup(change.stop)
+            self.start(mock.patch.object(field, "storage", storages[alias]))
         self.client.force_login(User.objects.create_superuser("admin"))
 
     def add(self, title: str, badge: bytes) -> Document:
