@@ -13,7 +13,6 @@ from django.core.files.base import File
 from django.core.files.uploadedfile import UploadedFile
 
 from storages.base import Source
-from storages.events import logger
 from storages.local import LocalStorage
 from storages.local_publish import WINDOWS
 from storages.options import option
@@ -69,14 +68,9 @@ class SymlinkOrCopyStorage(LocalStorage):
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
         original = _original.get()
         # Looked at once more: this may be another file, written while that save is under way.
-        if original is not None and source.is_file(original.stat()):
-            try:
-                self._publisher().symlink(original, self._path(key), overwrite=overwrite)
-            except (FileExistsError, IsADirectoryError, NotADirectoryError):
-                raise
-            except (OSError, NotImplementedError) as error:
-                logger.debug("copying instead of linking to %s: %s", original, error)
-            else:
+        if original is not None and _is_content(original, source):
+            path = self._path(key)
+            if self._publisher().symlink(original, path, overwrite=overwrite):
                 return
         super()._write(key, source, overwrite=overwrite)
 
@@ -94,12 +88,18 @@ class SymlinkOrCopyStorage(LocalStorage):
         path = getattr(file, "name", None)
         if not isinstance(path, (str, os.PathLike)) or not self.symlink_within:
             return None
-        # Whether it is the content's file is for Source.is_file to say.
+        # Whether it is the content's file is asked when the link is made.
         original = Path(os.path.realpath(path))
         allowed = any(_is_below(original, directory) for directory in self.symlink_within)
-        if not allowed or not original.is_file() or _is_below(original, Path(self.location)):
-            return None
-        return original
+        # A link into the storage itself would be followed for ever, or break with its file.
+        return None if not allowed or _is_below(original, Path(self.location)) else original
+
+
+def _is_content(path: Path, source: Source) -> bool:
+    try:
+        return source.is_file(path.stat())
+    except OSError:  # not there by that name, or out of reach: the content is copied
+        return False
 
 
 def _is_below(path: Path, directory: Path) -> bool:
