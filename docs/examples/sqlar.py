@@ -77,8 +77,8 @@ class SqlarStorage(BaseStorage):
                     yield entry
                 last = entry
 
-    def _url(self, key: str) -> str:
-        return join_url(self.base_url, key) if self.base_url else super()._url(key)
+    def _url_of(self, key: str) -> str:
+        return join_url(self.base_url, key) if self.base_url else super()._url_of(key)
 
     # helpers
 
