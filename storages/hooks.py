@@ -100,7 +100,7 @@ class Hooks:
     def _url_of(self, key: str) -> str:
         """Return the URL of the file; the core has judged ``key``.
 
-        Not ``_file_url``: Django's ManifestFilesMixin has a method of that name, and would hide it.
+        Not ``_url``: Django's ManifestFilesMixin has a method of that name, and would hide it.
         """
         raise NoURL
 
