@@ -181,7 +181,7 @@ class ContractCase(_Base):
         return name
 
     def make_storage_with_base_url(self, base_url: str | None) -> Any:
-        """Return a storage for the same place whose URLs begin with ``base_url``; None: has none."""
+        """Return a storage for the same place; ``base_url`` begins its URLs; None: there are none."""
         return self.clone(base_url=base_url)
 
     def fetch(self, storage: Any, base_url: str, url: str) -> bytes:
@@ -206,16 +206,16 @@ class ContractCase(_Base):
     @contextmanager
     def refusing(self, storage: Any) -> Iterator[None]:
         """Make the store refuse to remove files, for Z08. Unless overridden, the hook refuses."""
-        original = storage._remove  # noqa: SLF001
+        original = storage._remove
 
         def refuse(key: str) -> NoReturn:
             raise PermissionError(13, "Permission denied", key)
 
-        storage._remove = refuse  # noqa: SLF001
+        storage._remove = refuse
         try:
             yield
         finally:
-            storage._remove = original  # noqa: SLF001
+            storage._remove = original
 
     # Helpers ------------------------------------------------------------------------------------
 
@@ -308,7 +308,7 @@ class ContractCase(_Base):
             waiting.extend(prefix + name for name in directories)
         return found
 
-    def assertFiles(self, files: dict[str, bytes], storage: Any = None) -> None:  # noqa: N802
+    def assertFiles(self, files: dict[str, bytes], storage: Any = None) -> None:
         """Exactly ``files`` are stored: listed everywhere, with these sizes and bytes."""
         storage = self.storage if storage is None else storage
         self.assertEqual(self.all_names(storage), set(files))
@@ -316,7 +316,7 @@ class ContractCase(_Base):
             self.assertEqual(storage.size(name), len(data), name)
             self.assertEqual(self.read(name, storage), data, name)
 
-    def assertListings(self, names: Iterable[str], storage: Any = None) -> None:  # noqa: N802
+    def assertListings(self, names: Iterable[str], storage: Any = None) -> None:
         """Every directory of the files ``names`` lists exactly them, each entry once."""
         storage = self.storage if storage is None else storage
         names = set(names)
@@ -330,7 +330,7 @@ class ContractCase(_Base):
             self.assertEqual(tuple(map(set, listed)), listing_of(names, directory), directory)
 
     @contextmanager
-    def assertOurs(self, *builtins: type[BaseException]) -> Iterator[list[Any]]:  # noqa: N802
+    def assertOurs(self, *builtins: type[BaseException]) -> Iterator[list[Any]]:
         """The block raises one of ``builtins`` which is also one of our errors, or refuses a name.
 
         Gives a list that holds the error after the block.
@@ -347,7 +347,7 @@ class ContractCase(_Base):
             self.fail(f"{' or '.join(kind.__name__ for kind in expected)} not raised")
 
     @contextmanager
-    def assertWarnsUnclosed(self) -> Iterator[None]:  # noqa: N802
+    def assertWarnsUnclosed(self) -> Iterator[None]:
         """After the block, garbage collection has given a ResourceWarning."""
         with catch_warnings(record=True) as caught:
             simplefilter("always")
@@ -356,7 +356,7 @@ class ContractCase(_Base):
         self.assertIn(ResourceWarning, [warning.category for warning in caught])
 
     def run_threads(self, *functions: Callable[[], Any]) -> list[Any]:
-        """Run ``functions`` at the same time, each in a thread; return results or errors in order."""
+        """Run ``functions`` at once, each in a thread; return results or errors in order."""
         results: list[Any] = [None] * len(functions)
         start = threading.Barrier(len(functions))
 

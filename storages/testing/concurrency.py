@@ -26,7 +26,7 @@ WRITERS = 8
 class ConcurrencyContract(ContractCase):
     """Chapter C."""
 
-    def assertAllKept(self, names: list[str], contents: list[bytes]) -> None:  # noqa: N802
+    def assertAllKept(self, names: list[str], contents: list[bytes]) -> None:
         """Every save has its own name and content; where one name is replaced, one is whole."""
         if self.same_name == "overwrite":
             self.assertEqual(len(set(names)), 1)
@@ -49,14 +49,14 @@ class ConcurrencyContract(ContractCase):
         ]
         self.assertAllKept(self.in_threads(*saves), contents)
 
-    def test_C01_threads_saving_one_name(self) -> None:  # noqa: N802
+    def test_C01_threads_saving_one_name(self) -> None:
         """Eight threads that save one name get eight names with their own contents."""
         for size in (100, 200_000):
             self.save_at_once(ContentFile, [self.storage] * WRITERS, size)
             for name in self.all_names():
                 self.storage.delete(name)
 
-    def test_C01_storage_objects_saving_one_name(self) -> None:  # noqa: N802
+    def test_C01_storage_objects_saving_one_name(self) -> None:
         """The same with eight storage objects, several times."""
         for _ in range(3):
             self.save_at_once(ContentFile, [self.another() for _ in range(WRITERS)])
@@ -79,11 +79,11 @@ class ConcurrencyContract(ContractCase):
         self.assertEqual(len(met), 2)
         self.assertEqual(len(set(met)), 2 if self.same_name == "content-addressed" else 1)
 
-    def test_C02_forced_race(self) -> None:  # noqa: N802
+    def test_C02_forced_race(self) -> None:
         """Both writers were told "free" before either wrote: both files are kept."""
         self.force(ContentFile)
 
-    def test_C03_forced_race_of_temporary_uploads(self) -> None:  # noqa: N802
+    def test_C03_forced_race_of_temporary_uploads(self) -> None:
         """The same for large uploads, which Django would move into place."""
 
         def upload(data: bytes) -> Any:
@@ -93,18 +93,18 @@ class ConcurrencyContract(ContractCase):
 
         self.force(upload)
 
-    def test_C04_processes_saving_one_name(self) -> None:  # noqa: N802
+    def test_C04_processes_saving_one_name(self) -> None:
         """The same with eight processes, each with its own storage object."""
         self.needs("multi_process")
         contents = [self.content(20_000 + number) for number in range(WRITERS)]
         pickled = pickle.dumps(self.storage)
         arguments = [(pickled, "d/race.txt", data) for data in contents]
         self.assertAllKept(
-            run_processes(self.start_method, save_after_gate, arguments),  # type: ignore[arg-type]
+            run_processes(self.start_method, save_after_gate, arguments),
             contents,
         )
 
-    def test_C06_readers_during_overwrites(self) -> None:  # noqa: N802
+    def test_C06_readers_during_overwrites(self) -> None:
         """While a file is replaced again and again, readers get whole versions, and never none."""
         self.needs("opens_for_writing")
         versions = [self.content(size) for size in (100, 200_000, 70_000)]
@@ -142,7 +142,7 @@ class ConcurrencyContract(ContractCase):
         self.assertGreaterEqual(results[0], 10)
         self.assertGreater(sum(results[1:]), 0)
 
-    def test_C07_one_storage_object_for_many_threads(self) -> None:  # noqa: N802
+    def test_C07_one_storage_object_for_many_threads(self) -> None:
         """Twelve threads share one storage object for everything, each with its own files."""
 
         def work(number: int) -> None:
@@ -160,7 +160,7 @@ class ConcurrencyContract(ContractCase):
         self.in_threads(*[lambda n=n: work(n) for n in range(12)])
         self.assertEqual(self.all_names(), set())
 
-    def test_C08_after_fork(self) -> None:  # noqa: N802
+    def test_C08_after_fork(self) -> None:
         """A storage that was used goes on working in forked children, and in the parent."""
         self.needs("multi_process")
         if self.start_method != "fork":
@@ -170,11 +170,11 @@ class ConcurrencyContract(ContractCase):
         self.assertEqual(self.read(names[0]), contents[0])
         # Not pickled: the very object, with whatever it has open.
         arguments = [(self.storage, n, d, 20) for n, d in zip(names, contents, strict=True)]
-        results = run_processes("fork", compare_and_read, arguments)  # type: ignore[arg-type]
+        results = run_processes("fork", compare_and_read, arguments)
         self.assertEqual(results, [True] * 3)
         self.assertFiles(dict(zip(names, contents, strict=True)))
 
-    def test_C08_child_saves(self) -> None:  # noqa: N802
+    def test_C08_child_saves(self) -> None:
         """What a forked child saves with the parent's storage object, the parent reads."""
         self.needs("multi_process")
         if self.start_method != "fork":
@@ -184,7 +184,7 @@ class ConcurrencyContract(ContractCase):
         (saved,) = run_processes("fork", save_after_gate, [(self.storage, "theirs.txt", theirs)])
         self.assertFiles({name: mine, saved: theirs})
 
-    def test_C09_delete_against_save(self) -> None:  # noqa: N802
+    def test_C09_delete_against_save(self) -> None:
         """Deleting and saving one name at once ends as if one had come after the other."""
         for step in range(15):
             old, new = self.content(), self.content(3000)
@@ -200,7 +200,7 @@ class ConcurrencyContract(ContractCase):
             else:
                 self.assertEqual(found, {saved: new})
 
-    def test_C10_compare_and_swap(self) -> None:  # noqa: N802
+    def test_C10_compare_and_swap(self) -> None:
         """A counter kept by compare-and-swap loses no step."""
         if not self.if_match:
             # Without the capability an update in place still notices that another one came first.
@@ -219,7 +219,7 @@ class ConcurrencyContract(ContractCase):
             return
         self.fail("declared if_match, for which the contract has no case yet")
 
-    def test_C11_interleaved_writes(self) -> None:  # noqa: N802
+    def test_C11_interleaved_writes(self) -> None:
         """Two large writes to one name, piece by piece in turns: one of them wins, whole."""
         self.needs("opens_for_writing")
         contents = [self.content(400_000), self.content(500_000)]
@@ -231,7 +231,7 @@ class ConcurrencyContract(ContractCase):
             file.close()
         self.assertFiles({"w.bin": contents[1]})
 
-    def test_C11_racing_writes(self) -> None:  # noqa: N802
+    def test_C11_racing_writes(self) -> None:
         """Eight threads write one name at once: one content wins, whole."""
         self.needs("opens_for_writing")
         contents = [self.content(100_000 + number) for number in range(WRITERS)]

@@ -1,6 +1,6 @@
 """Django's own consumers: collectstatic, file fields, forms, responses, storage aliases.
 
-No database is needed: what a model's ``save()`` does with files is done by its fields' ``pre_save``.
+No database is needed: what a model's ``save()`` does with files, its fields' ``pre_save`` does.
 D07 (the admin's change page while the server is down) needs a project with the admin: this
 package's own tests have it.
 """
@@ -25,6 +25,7 @@ from django.db import models
 from django.http import FileResponse, StreamingHttpResponse
 from django.test import RequestFactory, override_settings
 from django.test.utils import isolate_apps
+from django.utils.datastructures import MultiValueDict
 from django.views.static import serve
 
 from storages.testing.case import ContractCase
@@ -83,8 +84,8 @@ class ConsumersContract(ContractCase):
         suffix = self.static_suffix
         return {f"{name}{suffix}": self.content() for name in ("a", "css/b", "css/deep/c")}
 
-    def test_D01_collectstatic(self) -> None:  # noqa: N802
-        """collectstatic copies; the second time it finds all unmodified; a change is copied."""
+    def test_D01_collectstatic(self) -> None:
+        """Collectstatic copies; the second time it finds all unmodified; a change is copied."""
         self.needs_static_files()
         files = self.static_files()
         self.assertIn("3 static files copied", self.collect(files, self.storage))
@@ -102,7 +103,7 @@ class ConsumersContract(ContractCase):
         self.assertIn("1 static file copied", self.collect(files, self.storage))
         self.assertFiles(files)
 
-    def test_D01_collectstatic_changed_file(self) -> None:  # noqa: N802
+    def test_D01_collectstatic_changed_file(self) -> None:
         """A file that is newer than the stored one replaces it."""
         self.needs_static_files()
         files = self.static_files()
@@ -129,7 +130,7 @@ class ConsumersContract(ContractCase):
 
         return mock.patch.object(FileSystemStorage, "get_modified_time", later)
 
-    def test_D01_collectstatic_clear(self) -> None:  # noqa: N802
+    def test_D01_collectstatic_clear(self) -> None:
         """``--clear`` deletes everything that was there, in every directory."""
         self.needs_static_files()
         for name in ("old.txt", "css/old.txt", "x/y/z/old.txt"):
@@ -138,7 +139,7 @@ class ConsumersContract(ContractCase):
         self.assertIn("3 static files copied", self.collect(files, self.storage, clear=True))
         self.assertFiles(files)
 
-    def test_D01_collectstatic_dry_run(self) -> None:  # noqa: N802
+    def test_D01_collectstatic_dry_run(self) -> None:
         """``--dry-run`` changes nothing."""
         self.needs_static_files()
         data = self.content()
@@ -146,7 +147,7 @@ class ConsumersContract(ContractCase):
         self.collect(self.static_files(), self.storage, dry_run=True, clear=True)
         self.assertFiles({name: data})
 
-    def test_D01_manifest(self) -> None:  # noqa: N802
+    def test_D01_manifest(self) -> None:
         """A ManifestFilesMixin subclass hashes names, rewrites CSS, and serves its URLs."""
         self.needs_static_files()
         self.needs_any_content()
@@ -179,7 +180,7 @@ class ConsumersContract(ContractCase):
             self.collect(files, make())
             self.assertEqual(self.all_names(), before)
 
-    def test_D01_staticfiles_alias(self) -> None:  # noqa: N802
+    def test_D01_staticfiles_alias(self) -> None:
         """``STORAGES["staticfiles"]`` may name the storage; ``staticfiles_storage`` is it then."""
         with self.aliases(staticfiles=self.storage):
             self.assertIsInstance(storages["staticfiles"], type(self.storage))
@@ -200,8 +201,8 @@ class ConsumersContract(ContractCase):
 
         return Document
 
-    @isolate_apps("storages_contract", attr_name="apps")
-    def test_D02_file_field(self) -> None:  # noqa: N802
+    @isolate_apps()
+    def test_D02_file_field(self) -> None:
         """A file field saves, reads, replaces and deletes through its storage."""
         document: Any = self.file_model(models.FileField(upload_to="up", storage=self.storage))()
         first, second = self.content(), self.content(300)
@@ -214,15 +215,15 @@ class ConsumersContract(ContractCase):
         with document.file.open() as file:
             self.assertEqual(file.read(), first)
         document.file = ContentFile(second, name="g.bin")
-        document._meta.get_field("file").pre_save(document, add=True)  # noqa: SLF001
+        document._meta.get_field("file").pre_save(document, add=True)
         self.assertEqual(document.file.name, self.expected_name("up/g.bin", second))
         self.assertFiles({name: first, document.file.name: second})
         document.file.delete(save=False)
         self.assertFalse(document.file)
         self.assertFiles({name: first})
 
-    @isolate_apps("storages_contract", attr_name="apps")
-    def test_D02_upload_to_callable(self) -> None:  # noqa: N802
+    @isolate_apps()
+    def test_D02_upload_to_callable(self) -> None:
         """``upload_to`` may be a function; it is called once for each save."""
         calls: list[str] = []
 
@@ -238,10 +239,12 @@ class ConsumersContract(ContractCase):
         self.assertEqual(calls, ["f.bin"])
         self.assertEqual(document.file.name, self.expected_name("by-function/1/f.bin", data))
 
-    @isolate_apps("storages_contract", attr_name="apps")
-    def test_D02_max_length(self) -> None:  # noqa: N802
+    @isolate_apps()
+    def test_D02_max_length(self) -> None:
         """A field's ``max_length`` bounds the stored name."""
-        model = self.file_model(models.FileField(upload_to="u", max_length=60, storage=self.storage))
+        model = self.file_model(
+            models.FileField(upload_to="u", max_length=60, storage=self.storage)
+        )
         for _ in range(2):
             document: Any = model()
             data = self.content()
@@ -249,8 +252,8 @@ class ConsumersContract(ContractCase):
             self.assertLessEqual(len(document.file.name), 60)
             self.assertEqual(self.read(document.file.name), data)
 
-    @isolate_apps("storages_contract", attr_name="apps")
-    def test_D02_image_field(self) -> None:  # noqa: N802
+    @isolate_apps()
+    def test_D02_image_field(self) -> None:
         """An image field reads width and height through the storage."""
         try:
             data = png((30, 20))
@@ -268,15 +271,15 @@ class ConsumersContract(ContractCase):
                 app_label = "storages_contract"
 
         picture = Picture()
-        picture.file.save("p.png", ContentFile(data), save=False)
+        picture.file.save("p.png", ContentFile(data, name="p.png"), save=False)
         self.assertEqual((picture.width, picture.height), (30, 20))
         again = Picture(file=picture.file.name)
         self.assertEqual((again.file.width, again.file.height), (30, 20))
         again.file.close()
         picture.file.close()
 
-    @isolate_apps("storages_contract", attr_name="apps")
-    def test_D03_model_form(self) -> None:  # noqa: N802
+    @isolate_apps()
+    def test_D03_model_form(self) -> None:
         """A model form stores small uploads (in memory) and large ones (temporary files)."""
         model = self.file_model(models.FileField(upload_to="up", storage=self.storage))
 
@@ -286,34 +289,35 @@ class ConsumersContract(ContractCase):
             large = temporary_upload(data, "large.bin")
             self.addCleanup(large.close)
             upload = large if size > 1000 else SimpleUploadedFile("small.bin", data)
-            form = form_class(data={}, files={"file": upload})
+            form = form_class(data={}, files=MultiValueDict({"file": [upload]}))
             self.assertTrue(form.is_valid(), form.errors)
             document = form.save(commit=False)
-            file = document._meta.get_field("file").pre_save(document, add=True)
+            field: Any = document._meta.get_field("file")
+            file = field.pre_save(document, add=True)
             self.assertEqual(self.read(file.name), data)
             file.close()
 
     # responses and aliases ------------------------------------------------------------------------
 
-    def test_D04_file_response(self) -> None:  # noqa: N802
+    def test_D04_file_response(self) -> None:
         """FileResponse streams a file that was sought; what it sends is what is stored."""
         data = self.content(200_000)
         file = self.storage.open(self.put("d/r.bin", data))
         response = FileResponse(file, content_type="application/x-odd")
         self.assertEqual(response.headers["Content-Length"], str(len(data)))
-        self.assertEqual(b"".join(response), data)  # type: ignore[arg-type]
+        self.assertEqual(b"".join(response), data)
         response.close()
 
-    def test_D04_ranges(self) -> None:  # noqa: N802
+    def test_D04_ranges(self) -> None:
         """A part can be sent after ``seek``, as a view that honours Range does."""
         data = self.content(200_000)
         with self.storage.open(self.put("d/r.bin", data)) as file:
             for start, length in ((0, 10), (150_000, 1000), (199_999, 1), (7, 100_000)):
                 file.seek(start)
                 response = StreamingHttpResponse(iter([file.read(length)]), status=206)
-                self.assertEqual(b"".join(response), data[start : start + length])  # type: ignore[arg-type]
+                self.assertEqual(b"".join(response), data[start : start + length])
 
-    def test_D04_static_serve(self) -> None:  # noqa: N802
+    def test_D04_static_serve(self) -> None:
         """Where files have paths, Django's ``serve`` view sends them."""
         if not self.has_paths:
             with self.assertRaises(NotImplementedError):
@@ -323,7 +327,7 @@ class ConsumersContract(ContractCase):
         name = self.put("d/s.bin", data)
         request = RequestFactory().get("/")
         response = serve(request, name, document_root=self.storage.path(""))
-        self.assertEqual(b"".join(response), data)  # type: ignore[arg-type]
+        self.assertEqual(b"".join(response), data)
         response.close()
 
     def aliases(self, **named: Any) -> Any:
@@ -339,7 +343,7 @@ class ConsumersContract(ContractCase):
             configured[alias] = {"BACKEND": path, "OPTIONS": kwargs}
         return override_settings(STORAGES=configured)
 
-    def test_D05_default_storage(self) -> None:  # noqa: N802
+    def test_D05_default_storage(self) -> None:
         """``STORAGES["default"]`` may name the storage; ``default_storage`` is it then."""
         data = self.content()
         with self.aliases(default=self.storage):
@@ -350,7 +354,7 @@ class ConsumersContract(ContractCase):
             self.assertIs(field.storage, default_storage)
         self.assertFiles({name: data})
 
-    def test_D06_alias_per_thread(self) -> None:  # noqa: N802
+    def test_D06_alias_per_thread(self) -> None:
         """``storages["x"]`` works in every thread, on the same files."""
         with self.aliases(x=self.storage):
             seen: dict[int, Any] = {}
@@ -364,7 +368,7 @@ class ConsumersContract(ContractCase):
             names = self.in_threads(*works)
             self.assertEqual(self.all_names(), set(names))
 
-    def test_D08_path(self) -> None:  # noqa: N802
+    def test_D08_path(self) -> None:
         """``path`` raises NotImplementedError, for "" too, unless the files are on this disk."""
         for asked in ("", "d/f.bin"):
             if self.has_paths:

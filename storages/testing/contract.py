@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from storages.testing.concurrency import ConcurrencyContract
 from storages.testing.consumers import ConsumersContract
+from storages.testing.contents import ContentsContract
 from storages.testing.copying import AsyncContract, CopyingContract
 from storages.testing.large import LargeContract
 from storages.testing.lifecycle import LifecycleContract
@@ -23,6 +24,7 @@ __all__ = ["StorageContract"]
 class StorageContract(
     NamesContract,
     SavingContract,
+    ContentsContract,
     ReadingContract,
     WritingContract,
     StatContract,
@@ -56,7 +58,7 @@ class StorageContract(
     applicable" and the capability that was declared.
     """
 
-    def test_O01_random_histories(self) -> None:  # noqa: N802
+    def test_O01_random_histories(self) -> None:
         """Random histories of operations leave the storage as they leave a dict."""
         try:
             from storages.testing.model import run_model

@@ -22,7 +22,7 @@ class CopyingContract(ContractCase):
         if "test_Y" in self.id() or "test_A" in self.id():
             self.needs("extended")
 
-    def test_Y01_copy(self) -> None:  # noqa: N802
+    def test_Y01_copy(self) -> None:
         """A copy has the bytes of the original, which stays; directories appear as needed."""
         for size in (100, 300_000):
             data = self.content(size)
@@ -33,7 +33,7 @@ class CopyingContract(ContractCase):
             self.assertEqual(self.read(target), data)
             self.assertEqual(self.storage.size(target), len(data))
 
-    def test_Y02_copies_are_independent(self) -> None:  # noqa: N802
+    def test_Y02_copies_are_independent(self) -> None:
         """Changing or deleting one of the two leaves the other."""
         data, other = self.content(), self.content()
         name = self.put("a.bin", data)
@@ -43,7 +43,7 @@ class CopyingContract(ContractCase):
         self.storage.delete(name)
         self.assertFiles({"b.bin": data})
 
-    def test_Y03_taken_target(self) -> None:  # noqa: N802
+    def test_Y03_taken_target(self) -> None:
         """A target that exists is refused, or replaced when that is asked for."""
         data, old = self.content(), self.content(500)
         name, taken = self.put("a.bin", data), self.put("d/taken.bin", old)
@@ -54,7 +54,7 @@ class CopyingContract(ContractCase):
         self.assertEqual(self.storage.copy(name, taken, overwrite=True), taken)
         self.assertFiles({name: data, taken: data})
 
-    def test_Y04_missing_original(self) -> None:  # noqa: N802
+    def test_Y04_missing_original(self) -> None:
         """Copying or moving what is not there raises FileNotFoundError and changes nothing."""
         data = self.content()
         name = self.put("d/a.bin", data)
@@ -67,7 +67,7 @@ class CopyingContract(ContractCase):
                 operation("d", "target.bin")
         self.assertFiles({name: data})
 
-    def test_Y05_move(self) -> None:  # noqa: N802
+    def test_Y05_move(self) -> None:
         """A moved file has its bytes under the new name only."""
         for size in (100, 300_000):
             data = self.content(size)
@@ -77,14 +77,14 @@ class CopyingContract(ContractCase):
             self.assertFiles({f"{size}/to/b.bin": data})
             self.storage.delete(f"{size}/to/b.bin")
 
-    def test_Y06_move_over_a_file(self) -> None:  # noqa: N802
+    def test_Y06_move_over_a_file(self) -> None:
         """With ``overwrite`` a move replaces the target."""
         data = self.content()
         name, taken = self.put("a.bin", data), self.put("taken.bin", self.content(500))
         self.assertEqual(self.storage.move(name, taken, overwrite=True), taken)
         self.assertFiles({taken: data})
 
-    def test_Y07_onto_itself(self) -> None:  # noqa: N802
+    def test_Y07_onto_itself(self) -> None:
         """A file copied or moved onto itself stays what it is."""
         data = self.content()
         name = self.put("d/a.bin", data)
@@ -96,7 +96,7 @@ class CopyingContract(ContractCase):
             with self.assertOurs(FileNotFoundError):
                 operation("missing", "missing", overwrite=True)
 
-    def test_Y08_impossible_targets(self) -> None:  # noqa: N802
+    def test_Y08_impossible_targets(self) -> None:
         """A target that is a directory, or lies below a file, is refused; nothing changes."""
         if self.nests_in_files:
             self.not_applicable("declared nests_in_files = True")
@@ -110,7 +110,7 @@ class CopyingContract(ContractCase):
                     operation(name, f"{file}/below", overwrite=overwrite)
             self.assertFiles({name: data, file: other})
 
-    def test_Y09_delete_many(self) -> None:  # noqa: N802
+    def test_Y09_delete_many(self) -> None:
         """``delete_many`` deletes what it is given, passes over what is missing, keeps the rest."""
         data = self.content()
         kept = self.put("d/kept.bin", data)
@@ -121,7 +121,7 @@ class CopyingContract(ContractCase):
         self.storage.delete_many(iter([kept]))
         self.assertFiles({})
 
-    def test_Y10_delete_many_judges_first(self) -> None:  # noqa: N802
+    def test_Y10_delete_many_judges_first(self) -> None:
         """An empty name in the list is refused before anything is deleted."""
         data = self.content()
         name = self.put("a.bin", data)
@@ -133,7 +133,7 @@ class CopyingContract(ContractCase):
 class AsyncContract(ContractCase):
     """Chapter A: the async twins."""
 
-    def test_A01_round_trip(self) -> None:  # noqa: N802
+    def test_A01_round_trip(self) -> None:
         """The async twins do what the methods do."""
         data, storage = self.content(100_000), self.storage
 
@@ -162,7 +162,7 @@ class AsyncContract(ContractCase):
         self.in_async(run())
         self.assertFiles({})
 
-    def test_A02_writing(self) -> None:  # noqa: N802
+    def test_A02_writing(self) -> None:
         """A file is written in ``async with``; an exception there publishes nothing."""
         self.needs("opens_for_writing")
         data, storage = self.content(100_000), self.storage
@@ -178,7 +178,7 @@ class AsyncContract(ContractCase):
         self.in_async(run())
         self.assertFiles({"w.bin": data})
 
-    def test_A03_together(self) -> None:  # noqa: N802
+    def test_A03_together(self) -> None:
         """Many saves of one name that are awaited together lose nothing."""
         contents = [self.content(2000 + number) for number in range(8)]
         storage = self.storage
@@ -194,14 +194,27 @@ class AsyncContract(ContractCase):
         else:
             self.assertFiles(dict(zip(names, contents, strict=True)))
 
-    def test_A04_every_method_has_its_twin(self) -> None:  # noqa: N802
+    def test_A04_every_method_has_its_twin(self) -> None:
         """Each public method that asks the store has an async twin with the same parameters."""
         import inspect
 
-        for method in (
-            "open save delete delete_many exists listdir scandir stat size url copy move "
-            "get_modified_time get_created_time get_accessed_time"
-        ).split():
+        for method in [
+            "open",
+            "save",
+            "delete",
+            "delete_many",
+            "exists",
+            "listdir",
+            "scandir",
+            "stat",
+            "size",
+            "url",
+            "copy",
+            "move",
+            "get_modified_time",
+            "get_created_time",
+            "get_accessed_time",
+        ]:
             twin = getattr(self.storage, f"a{method}")
             self.assertTrue(inspect.iscoroutinefunction(twin), method)
             self.assertEqual(

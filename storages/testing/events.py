@@ -34,7 +34,7 @@ def recorded_operations(using: Any = None) -> Iterator[list[Operation]]:
 
 
 @contextmanager
-def assertNumOperations(  # noqa: N802 - named like Django's assertNumQueries
+def assertNumOperations(
     number: int, *, using: Any = None, operation: str | None = None
 ) -> Iterator[list[Operation]]:
     """Fail unless the block asks the store ``number`` times.
@@ -64,7 +64,7 @@ def assertNumOperations(  # noqa: N802 - named like Django's assertNumQueries
 class OperationAssertions:
     """A mix-in that gives a ``TestCase`` the method :meth:`assertNumOperations`."""
 
-    def assertNumOperations(  # noqa: N802 - named like Django's assertNumQueries
+    def assertNumOperations(
         self, number: int, *, using: Any = None, operation: str | None = None
     ) -> Any:
         """See :func:`storages.testing.assertNumOperations`."""

@@ -23,7 +23,7 @@ def _open_files() -> int:
 class LargeContract(ContractCase):
     """Chapter B."""
 
-    def test_B01_memory(self) -> None:  # noqa: N802
+    def test_B01_memory(self) -> None:
         """Saving and reading 64 MiB makes a process grow by less than 32 MiB."""
         self.needs("bounded_memory")
         self.needs("multi_process")
@@ -33,7 +33,7 @@ class LargeContract(ContractCase):
         self.assertTrue(equal)
         self.assertLess(growth, 32 * MIB)
 
-    def test_B02_five_gigabytes(self) -> None:  # noqa: N802
+    def test_B02_five_gigabytes(self) -> None:
         """A sparse source of 5 GiB is saved, and read at offsets beyond 2 and 4 GiB (B03)."""
         self.needs("bounded_memory")
         self.needs("huge")
@@ -53,7 +53,7 @@ class LargeContract(ContractCase):
             file.seek(-3, os.SEEK_END)
             self.assertEqual(file.read(), b"\0\0\0")
 
-    def test_B04_many_small_files(self) -> None:  # noqa: N802
+    def test_B04_many_small_files(self) -> None:
         """Many small files leave no file descriptor open."""
         count = 300 if self.slow else 30
         if not os.path.isdir("/proc/self/fd"):  # noqa: PTH112

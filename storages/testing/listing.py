@@ -16,13 +16,13 @@ class ListingContract(ContractCase):
 
     def fill(self, directory: str, count: int) -> dict[str, bytes]:
         """Store ``count`` files in one directory and return them; override to do it faster."""
-        files = {}
+        files: dict[str, bytes] = {}
         for _ in range(count):
             data = self.content(30)
             files[self.put(f"{directory}/{len(files):05}.txt", data)] = data
         return files
 
-    def test_L01_shape(self) -> None:  # noqa: N802
+    def test_L01_shape(self) -> None:
         """``listdir`` gives two lists of base names; ``a`` and ``a/`` are the same; "" the root."""
         name = self.put("a/b/c.txt")
         top = self.put("x.txt")
@@ -33,17 +33,17 @@ class ListingContract(ContractCase):
         self.assertEqual(self.storage.listdir("a/"), listed)
         self.assertEqual(self.storage.listdir("a/b/"), self.storage.listdir("a/b"))
 
-    def test_L01_root(self) -> None:  # noqa: N802
+    def test_L01_root(self) -> None:
         """The root of an empty storage lists nothing."""
         self.assertEqual(self.storage.listdir(""), ([], []))
 
-    def test_L02_more_than_a_page(self) -> None:  # noqa: N802
+    def test_L02_more_than_a_page(self) -> None:
         """A directory of more entries than a page has all of them."""
         self.needs("slow")
         files = self.fill("many", self.page_size + 100)
         self.assertListings(files)
 
-    def test_L03_exactly_a_page(self) -> None:  # noqa: N802
+    def test_L03_exactly_a_page(self) -> None:
         """Exactly one page, and one entry more, are listed whole."""
         self.needs("slow")
         if self.page_size > 1000:
@@ -53,7 +53,7 @@ class ListingContract(ContractCase):
         files[self.put("page/one-more.txt")] = b""
         self.assertListings(files)
 
-    def test_L04_nothing_but_the_users_files(self) -> None:  # noqa: N802
+    def test_L04_nothing_but_the_users_files(self) -> None:
         """While and after files are written, replaced and deleted, nothing else is listed."""
         data = self.content()
         name = self.put("d/a.txt", data)
@@ -68,7 +68,7 @@ class ListingContract(ContractCase):
         self.storage.delete(gone)
         self.assertFiles({name: data})
 
-    def test_L05_missing_directory(self) -> None:  # noqa: N802
+    def test_L05_missing_directory(self) -> None:
         """Listing a missing directory raises FileNotFoundError, or gives nothing, as declared."""
         self.put("d/a.txt")
         for missing in ("no", "d/no", "no/such/directory"):
@@ -78,7 +78,7 @@ class ListingContract(ContractCase):
                 with self.assertOurs(FileNotFoundError):
                     self.storage.listdir(missing)
 
-    def test_L05_listing_a_file(self) -> None:  # noqa: N802
+    def test_L05_listing_a_file(self) -> None:
         """A file is no directory: listing it raises, or gives nothing where that is declared."""
         name = self.put("d/a.txt")
         if self.lists_missing_as_empty:
@@ -87,7 +87,7 @@ class ListingContract(ContractCase):
             with self.assertOurs(NotADirectoryError, FileNotFoundError):
                 self.storage.listdir(name)
 
-    def test_L06_while_others_insert_and_delete(self) -> None:  # noqa: N802
+    def test_L06_while_others_insert_and_delete(self) -> None:
         """Names that nobody touches are listed exactly once while others come and go."""
         files = self.fill("busy", 60)
         directories = sorted({name.rpartition("/")[0] for name in files})
@@ -122,14 +122,14 @@ class ListingContract(ContractCase):
             thread.join(60)
         self.assertEqual(failures, [])
 
-    def test_L07_only_directories(self) -> None:  # noqa: N802
+    def test_L07_only_directories(self) -> None:
         """A directory that has only directories lists them."""
         names = [self.put(f"top/{letter}/f.txt") for letter in "abc"]
         self.assertListings(names)
         self.assertEqual(sorted(self.storage.listdir("top")[0]), ["a", "b", "c"])
         self.assertEqual(self.storage.listdir("top")[1], [])
 
-    def test_L08_entries_are_base_names(self) -> None:  # noqa: N802
+    def test_L08_entries_are_base_names(self) -> None:
         """No entry has a slash, none is empty, a dot or two; markers are not shown."""
         name = self.put("d/e/f/g.txt")
         parts = name.split("/")
@@ -139,7 +139,7 @@ class ListingContract(ContractCase):
                     self.assertNotIn("/", entry)
                     self.assertNotIn(entry, {"", ".", ".."})
 
-    def test_L09_walk(self) -> None:  # noqa: N802
+    def test_L09_walk(self) -> None:
         """``walk`` yields every directory once, top down, from any start."""
         self.needs("extended")
         names = {self.put(n) for n in ("a.txt", "d/b.txt", "d/e/c.txt", "d/f/d.txt", "g/e.txt")}
@@ -155,7 +155,7 @@ class ListingContract(ContractCase):
         below = {f"{top}/{name}" for top, _, files in self.storage.walk("d") for name in files}
         self.assertEqual(below, {name for name in names if name.startswith("d/")})
 
-    def test_L09_walk_pruned(self) -> None:  # noqa: N802
+    def test_L09_walk_pruned(self) -> None:
         """Removing a directory from the list keeps ``walk`` out of it."""
         self.needs("extended")
         for name in ("keep/a.txt", "skip/b.txt", "skip/deep/c.txt"):
@@ -168,7 +168,7 @@ class ListingContract(ContractCase):
         self.assertIn("keep", tops)
         self.assertEqual([top for top in tops if top.startswith("skip")], [])
 
-    def test_L09_walk_deep(self) -> None:  # noqa: N802
+    def test_L09_walk_deep(self) -> None:
         """A deep tree does not exhaust Python's stack, and a missing top raises."""
         self.needs("extended")
         depth = 60
@@ -179,8 +179,8 @@ class ListingContract(ContractCase):
             with self.assertOurs(FileNotFoundError):
                 list(self.storage.walk("no/such/directory"))
 
-    def test_L10_scandir(self) -> None:  # noqa: N802
-        """``scandir`` gives what ``listdir`` gives; what it tells of a file agrees with ``stat``."""
+    def test_L10_scandir(self) -> None:
+        """``scandir`` gives what ``listdir`` gives; what it tells of a file agrees with stat."""
         self.needs("extended")
         names = [self.put("d/a.txt", self.content(1000)), self.put("d/e/b.txt")]
         directories, files = self.storage.listdir("d")

@@ -7,7 +7,8 @@ shortest history that shows it. This module needs hypothesis; the others do not.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 from django.core.files.base import ContentFile
 from hypothesis import HealthCheck, Phase, settings
@@ -30,6 +31,11 @@ __all__ = ["StorageMachine", "run_model"]
 NAMES = st.sampled_from(["a", "a.txt", "d/a", "d/e/f.txt", "D/a", "d/100%_[x]", "e/é.txt"])
 SIZES = st.sampled_from([0, 1, 100, 65_535, 65_536, 65_537, 200_000])
 SEEDS = st.integers(0, 5)
+
+
+def _failing() -> Iterator[bytes]:
+    yield b"more"
+    raise SourceFailure
 
 
 class StorageMachine(RuleBasedStateMachine):
@@ -101,13 +107,15 @@ class StorageMachine(RuleBasedStateMachine):
         name, content = f"{self.top}/{name}", self.content(seed, size)
         if self.is_directory(name):
             return
-        try:
-            with self.storage.open(name, "wb") as file:
-                file.write(content)
-                if fail:
-                    raise SourceFailure
-        except SourceFailure:
-            return
+        if fail:
+            try:
+                with self.storage.open(name, "wb") as file:
+                    file.write(content)
+                    file.writelines(_failing())
+            except SourceFailure:
+                return
+        with self.storage.open(name, "wb") as file:
+            file.write(content)
         self.files[name] = content
 
     @precondition(lambda self: self.case.opens_for_writing and self.files)
@@ -170,9 +178,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.case.extended and self.files)
     @rule(data=st.data(), name=NAMES, overwrite=st.booleans(), move=st.booleans())
-    def copy_or_move(
-        self, data: st.DataObject, name: str, *, overwrite: bool, move: bool
-    ) -> None:
+    def copy_or_move(self, data: st.DataObject, name: str, *, overwrite: bool, move: bool) -> None:
         """Copy or move a file, perhaps over another one."""
         source, target = self.existing(data), f"{self.top}/{name}"
         if self.is_directory(target):
@@ -255,8 +261,8 @@ def run_model(case: ContractCase, examples: int, steps: int = 30) -> None:
 
     Raises what the first difference raises, with the history that leads to it in its notes.
     """
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: StorageMachine(case),
+    run_state_machine_as_test(
+        cast("type[StorageMachine]", lambda: StorageMachine(case)),
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,

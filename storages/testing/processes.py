@@ -12,12 +12,16 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 
-__all__ = ["compare_and_read", "peak_of_round_trip", "read_name", "run_processes", "save_after_gate"]
+__all__ = [
+    "compare_and_read",
+    "peak_of_round_trip",
+    "read_name",
+    "run_processes",
+    "save_after_gate",
+]
 
 
-def _child(
-    connection: Any, gate: Any, function: Callable[..., Any], args: tuple[Any, ...]
-) -> None:
+def _child(connection: Any, gate: Any, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     """Run ``function`` in this process and send its result, or what went wrong."""
     if "DJANGO_SETTINGS_MODULE" in os.environ:
         import django
@@ -48,7 +52,7 @@ def run_processes(
         process.start()
         theirs.close()
         running.append((process, ours))
-    results = []
+    results: list[Any] = []
     failures = []
     for process, ours in running:
         if not ours.poll(120):

@@ -21,7 +21,7 @@ __all__ = ["ReadingContract"]
 class ReadingContract(ContractCase):
     """Chapter R."""
 
-    def test_R01_odd_pieces(self) -> None:  # noqa: N802
+    def test_R01_odd_pieces(self) -> None:
         """Pieces of any size add up to the content; at the end reading gives b"" for ever."""
         data = self.content(100_003)
         with self.storage.open(self.put("r.bin", data)) as file:
@@ -32,7 +32,7 @@ class ReadingContract(ContractCase):
             self.assertEqual(b"".join(pieces), data)
             self.assertEqual([file.read(10), file.read(), file.read(1)], [b"", b"", b""])
 
-    def test_R02_read_everything(self) -> None:  # noqa: N802
+    def test_R02_read_everything(self) -> None:
         """``read()``, ``read(-1)`` and ``read(None)`` read to the end, ``read(0)`` nothing."""
         data = self.content(5000)
         name = self.put("r.bin", data)
@@ -44,7 +44,7 @@ class ReadingContract(ContractCase):
                 self.assertEqual(file.read(*args), data[3:])
                 self.assertEqual(file.read(0), b"")
 
-    def test_R03_random_seeks(self) -> None:  # noqa: N802
+    def test_R03_random_seeks(self) -> None:
         """Seeking and reading at random gives what BytesIO gives, past the end too."""
         data = self.content(200_000)
         model = io.BytesIO(data)
@@ -60,7 +60,7 @@ class ReadingContract(ContractCase):
                 self.assertEqual(file.read(count), model.read(count))
                 self.assertEqual(file.tell(), model.tell())
 
-    def test_R04_seek_before_the_start(self) -> None:  # noqa: N802
+    def test_R04_seek_before_the_start(self) -> None:
         """Seeking before the start is an error, and the position stays."""
         data = self.content(1000)
         with self.storage.open(self.put("r.bin", data)) as file:
@@ -71,7 +71,7 @@ class ReadingContract(ContractCase):
             self.assertEqual(file.tell(), 5)
             self.assertEqual(file.read(5), data[5:10])
 
-    def test_R05_chunks(self) -> None:  # noqa: N802
+    def test_R05_chunks(self) -> None:
         """``chunks()`` starts at the beginning each time, in pieces of the size asked for."""
         data = self.content(150_001)
         with self.storage.open(self.put("r.bin", data)) as file:
@@ -84,7 +84,7 @@ class ReadingContract(ContractCase):
             self.assertTrue(file.multiple_chunks())
             self.assertFalse(file.multiple_chunks(len(data)))
 
-    def test_R06_size_and_position(self) -> None:  # noqa: N802
+    def test_R06_size_and_position(self) -> None:
         """A file just opened knows its size and name and stands at 0."""
         data = self.content(5000)
         name = self.put("d/r.bin", data)
@@ -96,7 +96,7 @@ class ReadingContract(ContractCase):
             file.read()
             self.assertEqual((file.tell(), file.size), (5000, 5000))
 
-    def test_R07_lines(self) -> None:  # noqa: N802
+    def test_R07_lines(self) -> None:
         """Lines end where they end on disk: LF, CRLF, none at the end; of any length."""
         self.needs_any_content()
         long = b"x" * 150_000
@@ -114,7 +114,7 @@ class ReadingContract(ContractCase):
         with self.storage.open(name) as file:
             self.assertEqual(next(iter(file)), lines[0])
 
-    def test_R08_readinto(self) -> None:  # noqa: N802
+    def test_R08_readinto(self) -> None:
         """``readinto`` fills what it is given."""
         data = self.content(10_000)
         with self.storage.open(self.put("r.bin", data)) as file:
@@ -123,7 +123,7 @@ class ReadingContract(ContractCase):
                 found += buffer[:count]
             self.assertEqual(found, data)
 
-    def test_R09_two_handles_are_independent(self) -> None:  # noqa: N802
+    def test_R09_two_handles_are_independent(self) -> None:
         """Two open files of one name each have their own position, and closing is separate."""
         data = self.content(100_000)
         name = self.put("r.bin", data)
@@ -134,7 +134,7 @@ class ReadingContract(ContractCase):
         self.assertEqual(second.read(), data[10:])
         second.close()
 
-    def test_R10_closed_file(self) -> None:  # noqa: N802
+    def test_R10_closed_file(self) -> None:
         """A closed file says so, refuses to read, and may be closed again."""
         file = self.storage.open(self.put("r.bin"))
         self.assertFalse(file.closed)
@@ -145,7 +145,7 @@ class ReadingContract(ContractCase):
             with self.assertRaises(ValueError):
                 attempt()
 
-    def test_R10_with(self) -> None:  # noqa: N802
+    def test_R10_with(self) -> None:
         """A file is a context manager that gives itself and closes."""
         data = self.content()
         opened = self.storage.open(self.put("r.bin", data))
@@ -154,7 +154,7 @@ class ReadingContract(ContractCase):
             self.assertEqual(file.read(), data)
         self.assertTrue(opened.closed)
 
-    def test_R11_reopen(self) -> None:  # noqa: N802
+    def test_R11_reopen(self) -> None:
         """``file.open()`` rewinds an open file, reopens a closed one, and returns it."""
         data = self.content(1000)
         file = self.storage.open(self.put("d/r.bin", data))
@@ -169,14 +169,14 @@ class ReadingContract(ContractCase):
         with file.open("rb") as again:
             self.assertEqual(again.read(), data)
 
-    def test_R12_abilities(self) -> None:  # noqa: N802
+    def test_R12_abilities(self) -> None:
         """A reader says that it can read and seek, and not write."""
         with self.storage.open(self.put("r.bin")) as file:
             self.assertEqual(
                 (file.readable(), file.seekable(), file.writable()), (True, True, False)
             )
 
-    def test_R13_writing_to_a_reader(self) -> None:  # noqa: N802
+    def test_R13_writing_to_a_reader(self) -> None:
         """A file opened for reading refuses to be written, and keeps its bytes."""
         data = self.content()
         name = self.put("r.bin", data)
@@ -184,7 +184,7 @@ class ReadingContract(ContractCase):
             file.write(b"x")
         self.assertFiles({name: data})
 
-    def test_R14_zipfile(self) -> None:  # noqa: N802
+    def test_R14_zipfile(self) -> None:
         """A zip archive can be read in place."""
         self.needs_any_content()
         archive, content = io.BytesIO(), self.content(300_000)
@@ -196,7 +196,7 @@ class ReadingContract(ContractCase):
                 self.assertIsNone(read.testzip())
                 self.assertEqual(read.read("d/b.bin"), content)
 
-    def test_R14_tarfile(self) -> None:  # noqa: N802
+    def test_R14_tarfile(self) -> None:
         """A tar archive can be read in place."""
         self.needs_any_content()
         archive, content = io.BytesIO(), self.content(100_000)
@@ -210,13 +210,13 @@ class ReadingContract(ContractCase):
                 assert extracted is not None
                 self.assertEqual(extracted.read(), content)
 
-    def test_R14_csv(self) -> None:  # noqa: N802
+    def test_R14_csv(self) -> None:
         """A text file can be given to ``csv``."""
         self.needs_any_content()
         with self.storage.open(self.put("a.csv", "é,b\r\n1,2\r\n".encode()), "r") as file:
             self.assertEqual(list(csv.reader(file)), [["é", "b"], ["1", "2"]])
 
-    def test_R14_pillow(self) -> None:  # noqa: N802
+    def test_R14_pillow(self) -> None:
         """Pillow opens an image, and finds its size without reading everything."""
         try:
             from PIL import Image
@@ -229,31 +229,31 @@ class ReadingContract(ContractCase):
                 self.assertEqual(read.size, (120, 80))
                 self.assertEqual(read.convert("RGB").getpixel((5, 5)), (0, 128, 128))
 
-    def test_R14_copyfileobj(self) -> None:  # noqa: N802
+    def test_R14_copyfileobj(self) -> None:
         """``shutil.copyfileobj`` copies the content."""
         data, copy = self.content(300_000), io.BytesIO()
         with self.storage.open(self.put("a.bin", data)) as file:
             shutil.copyfileobj(file, copy)
         self.assertEqual(copy.getvalue(), data)
 
-    def test_R14_file_response(self) -> None:  # noqa: N802
+    def test_R14_file_response(self) -> None:
         """FileResponse sends it with the right length, and closes it."""
         data = self.content(150_000)
         file = self.storage.open(self.put("d/a.bin", data))
         response = FileResponse(file, as_attachment=True)
         self.assertEqual(response.headers["Content-Length"], "150000")
         self.assertIn("a.", response.headers["Content-Disposition"])
-        self.assertEqual(b"".join(response), data)  # type: ignore[arg-type]
+        self.assertEqual(b"".join(response), data)
         response.close()
         self.assertTrue(file.closed)
 
-    def test_R14_http_response(self) -> None:  # noqa: N802
+    def test_R14_http_response(self) -> None:
         """HttpResponse takes it as content."""
         data = self.content(1000)
         with self.storage.open(self.put("d/a.bin", data)) as file:
             self.assertEqual(HttpResponse(file).content, data)
 
-    def test_R14_saved_into_itself(self) -> None:  # noqa: N802
+    def test_R14_saved_into_itself(self) -> None:
         """A file read from the storage can be saved to it under another name."""
         data = self.content(300_000)
         name = self.put("d/a.bin", data)
@@ -262,14 +262,14 @@ class ReadingContract(ContractCase):
             self.assertFalse(file.closed)
         self.assertFiles({name: data, copy: data})
 
-    def test_R15_missing_file_fails_at_open(self) -> None:  # noqa: N802
+    def test_R15_missing_file_fails_at_open(self) -> None:
         """Opening a missing file raises FileNotFoundError at ``open()``, in every reading mode."""
         for mode in ("rb", "r", "r+b") if self.opens_for_writing else ("rb", "r"):
             with self.subTest(mode=mode), self.assertOurs(FileNotFoundError):
                 self.storage.open("d/missing.txt", mode)
         self.assertFiles({})
 
-    def test_R16_opening_a_directory(self) -> None:  # noqa: N802
+    def test_R16_opening_a_directory(self) -> None:
         """Opening a directory raises an error of ours, also for writing."""
         data = self.content()
         name = self.put("d/e/f.txt", data)
@@ -281,7 +281,7 @@ class ReadingContract(ContractCase):
                 self.write(directory, data)
         self.assertFiles({name: data})
 
-    def test_R17_one_operation(self) -> None:  # noqa: N802
+    def test_R17_one_operation(self) -> None:
         """Opening and reading a file is one call to the store; its size and time cost none."""
         self.needs("extended")
         from storages.testing.events import assertNumOperations
@@ -293,7 +293,7 @@ class ReadingContract(ContractCase):
             self.assertEqual(file.read(10), data[:10])
             self.assertEqual(file.read(), data[10:])
 
-    def test_R18_overwritten_while_open(self) -> None:  # noqa: N802
+    def test_R18_overwritten_while_open(self) -> None:
         """A reader goes on with the old bytes or fails; it never gets a mixture."""
         self.needs("opens_for_writing")
         old = self.content(1_000_000)
@@ -312,7 +312,7 @@ class ReadingContract(ContractCase):
                     self.assertEqual(found, old)
             self.assertEqual(self.read(name), new)
 
-    def test_R19_deleted_while_open(self) -> None:  # noqa: N802
+    def test_R19_deleted_while_open(self) -> None:
         """A reader of a file that was deleted goes on with the old bytes or fails."""
         old = self.content(1_000_000)
         name = self.put("r.bin", old)
@@ -326,7 +326,7 @@ class ReadingContract(ContractCase):
             self.assertEqual(found, old)
         self.assertFalse(self.storage.exists(name))
 
-    def test_R20_reading_changes_nothing(self) -> None:  # noqa: N802
+    def test_R20_reading_changes_nothing(self) -> None:
         """Size, version and modified time are the same after reading."""
         name = self.put("r.bin", self.content(5000))
 
@@ -344,7 +344,7 @@ class ReadingContract(ContractCase):
             self.read(name)
         self.assertEqual(facts(), before)
 
-    def test_R21_another_thread(self) -> None:  # noqa: N802
+    def test_R21_another_thread(self) -> None:
         """A file opened in one thread can be read, sought and closed in another."""
         data = self.content(300_000)
         file = self.storage.open(self.put("r.bin", data))
@@ -359,7 +359,7 @@ class ReadingContract(ContractCase):
 
         self.assertEqual(start + self.in_threads(go_on)[0], data)
 
-    def test_R22_not_closed(self) -> None:  # noqa: N802
+    def test_R22_not_closed(self) -> None:
         """A reader that is forgotten half-read warns and harms nothing."""
         data = self.content(300_000)
         name = self.put("r.bin", data)

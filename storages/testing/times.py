@@ -42,7 +42,7 @@ class TimesContract(ContractCase):
         asked: datetime.datetime = getattr(self.storage, f"get_{kind}_time")(name)
         return asked
 
-    def test_T01_aware_and_recent(self) -> None:  # noqa: N802
+    def test_T01_aware_and_recent(self) -> None:
         """With ``USE_TZ`` a time is aware, in UTC, and that of the save."""
         before = datetime.datetime.now(datetime.timezone.utc)
         name = self.put("t.txt")
@@ -56,7 +56,7 @@ class TimesContract(ContractCase):
                 self.assertGreaterEqual(moment, before - slack)
                 self.assertLessEqual(moment, after + slack)
 
-    def test_T02_naive_and_local(self) -> None:  # noqa: N802
+    def test_T02_naive_and_local(self) -> None:
         """Without ``USE_TZ`` a time is naive, in the process's zone, whichever that is."""
         name = self.put("t.txt")
         slack = datetime.timedelta(seconds=self.clock_tolerance + 60)
@@ -68,7 +68,7 @@ class TimesContract(ContractCase):
                     self.assertTrue(timezone.is_naive(moment))
                     self.assertLessEqual(abs(now - moment), slack)
 
-    def test_T03_not_earlier_after_an_overwrite(self) -> None:  # noqa: N802
+    def test_T03_not_earlier_after_an_overwrite(self) -> None:
         """Replacing a file does not turn its time back, and both forms agree."""
         if "modified" not in self.supports_times:
             self.not_applicable("modified times are not supported")
@@ -81,7 +81,7 @@ class TimesContract(ContractCase):
         with override_settings(USE_TZ=False):
             self.assertEqual(self.time("modified", name).astimezone(datetime.timezone.utc), second)
 
-    def test_T05_unsupported_times(self) -> None:  # noqa: N802
+    def test_T05_unsupported_times(self) -> None:
         """A time that is not known raises NotImplementedError, which collectstatic catches."""
         name = self.put("t.txt")
         unsupported = set(KINDS) - self.supports_times

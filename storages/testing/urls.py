@@ -20,7 +20,7 @@ __all__ = ["UrlContract"]
 class UrlContract(ContractCase):
     """Chapter U."""
 
-    def test_U01_no_base_url(self) -> None:  # noqa: N802
+    def test_U01_no_base_url(self) -> None:
         """Without a base URL there is none: a ValueError, and a NotImplementedError too."""
         storage = self.make_storage_with_base_url(None) if self.has_urls else self.storage
         name = self.put("d/u.txt", storage=storage)
@@ -30,7 +30,7 @@ class UrlContract(ContractCase):
         if self.extended:
             self.assertIsInstance(caught.exception, NotImplementedError)
 
-    def test_U02_every_odd_name(self) -> None:  # noqa: N802
+    def test_U02_every_odd_name(self) -> None:
         """The URL of a file of an odd name leads to its bytes."""
         self.needs("has_urls")
         base_url = "http://media.example/files/"
@@ -45,7 +45,7 @@ class UrlContract(ContractCase):
                 self.assertEqual((urlsplit(url).query, urlsplit(url).fragment), ("", ""))
                 self.assertEqual(self.fetch(storage, base_url, url), data)
 
-    def test_U03_base_url_with_and_without_slash(self) -> None:  # noqa: N802
+    def test_U03_base_url_with_and_without_slash(self) -> None:
         """A slash at the end of the base URL is added when it is missing."""
         self.needs("has_urls")
         for base in ("/media", "/media/", "http://h.example/m", "http://h.example/m/"):
@@ -53,7 +53,7 @@ class UrlContract(ContractCase):
             self.assertEqual(storage.url("d/u.txt"), base.rstrip("/") + "/d/u.txt")
             self.assertEqual(storage.url("d\\u.txt"), base.rstrip("/") + "/d/u.txt")
 
-    def test_U03_name_cannot_leave_the_base(self) -> None:  # noqa: N802
+    def test_U03_name_cannot_leave_the_base(self) -> None:
         """No name changes the host or leaves the base's path; such names are refused."""
         self.needs("has_urls")
         base = "http://h.example/m/"
@@ -79,7 +79,7 @@ class UrlContract(ContractCase):
                 self.assertNotIn("/%2e%2e/", url.lower())
                 self.assertNotIn("..%2f", url.lower())
 
-    def test_U08_needs_no_file(self) -> None:  # noqa: N802
+    def test_U08_needs_no_file(self) -> None:
         """A URL is made of the name alone: no request is made, so templates are quick."""
         self.needs("has_urls")
         self.needs("extended")
