@@ -189,6 +189,10 @@ def open_session(text: str, *, connect_timeout: float, seconds: float) -> Sessio
         raise failed
     session = Session(raw, driver, dialect_of(name), secrets)
     try:
+        if session.dialect.encoding is not None:
+            raw.setencoding(session.dialect.encoding, ctype=driver.SQL_CHAR)
+            raw.setdecoding(driver.SQL_CHAR, session.dialect.encoding)
+            raw.setdecoding(driver.SQL_WCHAR, session.dialect.encoding, ctype=driver.SQL_CHAR)
         session.allow(seconds)
     except BaseException:
         session.close()
