@@ -126,7 +126,6 @@ MYSQL = replace(
 
 SQLITE = Dialect(
     "SQLite",
-    setup=("PRAGMA busy_timeout = {milliseconds}",),
     same="{name} = ? COLLATE BINARY",
     binary="{name} COLLATE BINARY",
     slice="SUBSTR({blob}, ?, ?)",
