@@ -341,9 +341,9 @@ class EmbeddedEngine:
             yield
         except Error as error:
             ours = self._ours(error)
-            if not connection.in_atomic_block:
+            if not (connection.in_atomic_block or connection.is_usable()):
                 # As Django does between requests: the next use connects again.
-                connection.close_if_unusable_or_obsolete()
+                connection.close()
             raise ours from error
 
     def _ours(self, error: Error) -> Exception:
