@@ -100,7 +100,9 @@ class ConsumersContract(ContractCase):
         changed = f"css/b{self.static_suffix}"
         files[changed] = self.content(300)
         self.storage.delete(changed)
-        self.assertIn("1 static file copied", self.collect(files, self.storage))
+        # Without times all of them are copied again.
+        copied = "1 static file" if "modified" in self.supports_times else "3 static files"
+        self.assertIn(f"{copied} copied", self.collect(files, self.storage))
         self.assertFiles(files)
 
     def test_D01_collectstatic_changed_file(self) -> None:
