@@ -11,7 +11,8 @@ import io
 import pathlib
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
@@ -332,9 +333,10 @@ class ConsumersContract(ContractCase):
         self.assertEqual(b"".join(response), data)
         response.close()
 
-    def aliases(self, **named: Any) -> Any:
+    @contextmanager
+    def aliases(self, **named: Any) -> Iterator[None]:
         """Settings under which each alias names a storage like the given one."""
-        configured = {
+        configured: dict[str, dict[str, Any]] = {
             "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
             "staticfiles": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
         }
@@ -343,7 +345,10 @@ class ConsumersContract(ContractCase):
             if args:
                 self.not_applicable("positional arguments cannot be written into STORAGES")
             configured[alias] = {"BACKEND": path, "OPTIONS": kwargs}
-        return override_settings(STORAGES=configured)
+        with override_settings(STORAGES=configured):
+            # Django 4.2 and 5.0 drop the OPTIONS of these two when a test overrides STORAGES.
+            storages.backends.update(configured)
+            yield
 
     def test_D05_default_storage(self) -> None:
         """``STORAGES["default"]`` may name the storage; ``default_storage`` is it then."""
