@@ -347,7 +347,8 @@ class ConsumersContract(ContractCase):
             configured[alias] = {"BACKEND": path, "OPTIONS": kwargs}
         with override_settings(STORAGES=configured):
             # Django 4.2 and 5.0 drop the OPTIONS of these two when a test overrides STORAGES.
-            storages.backends.update(configured)
+            backends: Any = storages.backends
+            backends.update(configured)
             yield
 
     def test_D05_default_storage(self) -> None:
