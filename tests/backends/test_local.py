@@ -254,15 +254,16 @@ class TestNames:
 
     def test_a_name_that_is_too_long_is_nobodys(self, root: Path, storage: LocalStorage) -> None:
         """It is not there, and saving it is refused before anything is made."""
-        name = "d/" + "a" * 300
-        assert not storage.exists(name)
-        with pytest.raises(NotFound):
-            storage.size(name)
-        with pytest.raises(NotFound):
-            storage.open(name)
-        with pytest.raises(StorageError, match="too long"):
-            storage.save(name, ContentFile(b"a"))
-        assert not root.exists()
+        storage.save("b", ContentFile(b"b"))
+        for name in ("a" * 300, "d/" + "a" * 300):
+            assert not storage.exists(name)
+            for method in (storage.size, storage.open, storage.listdir):
+                with pytest.raises(NotFound):
+                    method(name)
+            storage.delete(name)
+            with pytest.raises(StorageError, match="too long"):
+                storage.save(name, ContentFile(b"a"))
+        assert [path.name for path in root.iterdir()] == ["b"]
 
     def test_the_longest_name_has_room_for_its_temporary(self, storage: LocalStorage) -> None:
         """A temporary's name does not grow with the file's."""
@@ -491,8 +492,9 @@ class TestMoving:
         with pytest.raises(NotFound):
             storage.move("missing", "d/b")
         storage.save("a/b", ContentFile(b"b"))
-        with pytest.raises(IsADirectory):
-            storage.move("a", "c")
+        for overwrite in (False, True):
+            with pytest.raises(IsADirectory):
+                storage.move("a", "c", overwrite=overwrite)
         assert files_below(root) == {"a/b": b"b"}
         assert not (root / "d").exists()
 

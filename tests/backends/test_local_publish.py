@@ -97,6 +97,16 @@ class TestUploads:
             storage.save("a.bin", upload)
         assert everything(root) == {"a.bin": DATA}
 
+    def test_saved_over_itself_it_leaves_no_temporary(self, root: Path) -> None:
+        """rename() does nothing when both names are links to one file."""
+        storage = OverwriteStorage(root)
+        with uploaded() as upload:
+            path = Path(upload.temporary_file_path())
+            storage.save("a.bin", upload)
+            path.hardlink_to(root / "a.bin")
+            storage.save("a.bin", upload)
+        assert everything(root) == {"a.bin": DATA}
+
     def test_a_taken_name_costs_it_nothing(self, root: Path, storage: LocalStorage) -> None:
         """It is moved under the second name."""
         storage.save("a.bin", ContentFile(b"old"))
