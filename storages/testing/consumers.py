@@ -8,9 +8,11 @@ package's own tests have it.
 from __future__ import annotations
 
 import io
+import os
 import pathlib
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,6 +61,9 @@ class ConsumersContract(ContractCase):
                 path = pathlib.Path(directory, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
+                # Written before the stored file in every case: collectstatic compares seconds.
+                minute_ago = time.time() - 60
+                os.utime(path, (minute_ago, minute_ago))
             command = Command()
             command.storage = storage
             # As its constructor does: a storage without paths is a remote one.
