@@ -206,9 +206,12 @@ class ContractCase(_Base):
 
     @contextmanager
     def refusing(self, storage: Any) -> Iterator[None]:
-        """Make the store refuse to remove files, for Z08. Unless overridden, the hook refuses."""
+        """Make the store refuse to remove files, for Z08. Unless overridden, the hooks refuse."""
         refusal = PermissionError(13, "Permission denied")
-        with mock.patch.object(storage, "_remove", side_effect=refusal):
+        with (
+            mock.patch.object(storage, "_remove", side_effect=refusal),
+            mock.patch.object(storage, "_remove_many", side_effect=refusal),
+        ):
             yield
 
     @contextmanager
@@ -217,6 +220,7 @@ class ContractCase(_Base):
         with (
             mock.patch.object(storage, "_stat", side_effect=failure),
             mock.patch.object(storage, "_is_dir", side_effect=failure),
+            mock.patch("storages.hooks.sleep"),  # the pauses between attempts
         ):
             yield
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import unittest
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, ClassVar
-from unittest import mock
 
 from django.test import override_settings
 
@@ -119,16 +117,6 @@ class TestEmbedded(DatabaseContract, unittest.TestCase):
     def make_storage(self) -> Any:
         """Make a storage for the test's tables."""
         return DatabaseStorage(self.options)
-
-    @contextmanager
-    def refusing(self, storage: Any) -> Iterator[None]:
-        """Make the database refuse, also where it deletes many at once."""
-        refusal = PermissionError(13, "Permission denied")
-        with (
-            mock.patch.object(storage, "_remove", side_effect=refusal),
-            mock.patch.object(storage, "_remove_many", side_effect=refusal),
-        ):
-            yield
 
 
 class TestEmbeddedAlternative(TestEmbedded):
