@@ -3,137 +3,48 @@
 from __future__ import annotations
 
 import unittest
-from collections.abc import Callable
-from typing import Any, ClassVar
 
-from django.test import override_settings
-
-from storages.backends.database import DatabaseStorage
 from storages.testing import StorageContract
-from tests.servers import odbc
-from tests.servers.databases import django_alias, embedded_tables, odbc_database
+from tests.contract import databases
 
 
-class DatabaseContract(StorageContract):
-    """What both engines promise: names are one flat text, and saving again replaces."""
-
-    same_name = "overwrite"
-    nests_in_files = True
-    max_component = None
-    max_name = 640
-    part_size = 256 * 1024
-
-
-class OdbcContract(DatabaseContract):
-    """A table of the project's own, as the documentation recommends it."""
-
-    supports_times = frozenset()
-    bounded_memory = False  # a file is one value
-    client_library = "pyodbc"
-    extra = "database"
-    secrets = (odbc.PASSWORD,)
-    kind: ClassVar[str]
-    more: ClassVar[dict[str, Any]] = {}
-
-    def setUp(self) -> None:
-        """Make the table; the connection string comes from the settings, being a secret."""
-        super().setUp()
-        table = odbc_database(self.kind).table(base_url="/files/", **self.more)
-        self.options = table.__enter__()
-        self.addCleanup(table.__exit__, None, None, None)
-        secret = {"DB_FILES_CONNECTION_STRING": self.options.pop("connection_string")}
-        settings = override_settings(**secret)
-        settings.enable()
-        self.addCleanup(settings.disable)
-
-    def make_storage(self) -> Any:
-        """Make a storage for the test's table."""
-        return DatabaseStorage(self.options)
-
-    def setting_case(self) -> tuple[dict[str, Any], Callable[[Any], object], object]:
-        """The connection is what the settings say at the moment."""
-        return (
-            {"DB_FILES_CONNECTION_STRING": "Driver=elsewhere"},
-            lambda storage: storage.connection_string,
-            "Driver=elsewhere",
-        )
-
-
-class TestOdbcSQLite(OdbcContract, unittest.TestCase):
+class TestOdbcSQLite(databases.OdbcSQLite, StorageContract, unittest.TestCase):
     """SQLite through its ODBC driver."""
 
-    kind = "sqlite"
-    secrets = ()
-    max_name = None  # SQLite takes a varchar's length for a remark
 
-
-class TestOdbcPostgreSQL(OdbcContract, unittest.TestCase):
+class TestOdbcPostgreSQL(databases.OdbcPostgreSQL, StorageContract, unittest.TestCase):
     """PostgreSQL through its ODBC driver."""
 
-    kind = "postgresql"
 
-
-class TestOdbcMariaDB(OdbcContract, unittest.TestCase):
+class TestOdbcMariaDB(databases.OdbcMariaDB, StorageContract, unittest.TestCase):
     """MariaDB through its ODBC driver."""
 
-    kind = "mariadb"
 
-
-class TestOdbcSQLiteAlternative(TestOdbcSQLite):
+class TestOdbcSQLiteAlternative(
+    databases.OdbcSQLiteAlternative, StorageContract, unittest.TestCase
+):
     """SQLite, with alternative names."""
 
-    same_name = "alternative"
-    more: ClassVar[dict[str, Any]] = {"overwrite": False}
 
-
-class TestOdbcPostgreSQLAlternative(TestOdbcPostgreSQL):
+class TestOdbcPostgreSQLAlternative(
+    databases.OdbcPostgreSQLAlternative, StorageContract, unittest.TestCase
+):
     """PostgreSQL, with alternative names."""
 
-    same_name = "alternative"
-    more: ClassVar[dict[str, Any]] = {"overwrite": False}
 
-
-class TestOdbcMariaDBAlternative(TestOdbcMariaDB):
+class TestOdbcMariaDBAlternative(
+    databases.OdbcMariaDBAlternative, StorageContract, unittest.TestCase
+):
     """MariaDB, with alternative names."""
 
-    same_name = "alternative"
-    more: ClassVar[dict[str, Any]] = {"overwrite": False}
 
-
-class TestEmbedded(DatabaseContract, unittest.TestCase):
+class TestEmbedded(databases.Embedded, StorageContract, unittest.TestCase):
     """Django's own connection, on SQLite."""
 
-    keeps_content_type = True
-    integrity = "sha256"
-    options: ClassVar[dict[str, Any]] = {"using": "default", "base_url": "/files/"}
 
-    def setUp(self) -> None:
-        """Make the tables."""
-        super().setUp()
-        tables = embedded_tables(self.options["using"])
-        tables.__enter__()
-        self.addCleanup(tables.__exit__, None, None, None)
-
-    def make_storage(self) -> Any:
-        """Make a storage for the test's tables."""
-        return DatabaseStorage(self.options)
-
-
-class TestEmbeddedAlternative(TestEmbedded):
+class TestEmbeddedAlternative(databases.EmbeddedAlternative, StorageContract, unittest.TestCase):
     """Django's own connection, on SQLite, with alternative names."""
 
-    same_name = "alternative"
-    options: ClassVar[dict[str, Any]] = {**TestEmbedded.options, "overwrite": False}
 
-
-class TestEmbeddedPostgreSQL(TestEmbedded):
+class TestEmbeddedPostgreSQL(databases.EmbeddedPostgreSQL, StorageContract, unittest.TestCase):
     """Django's own connection, on PostgreSQL."""
-
-    options: ClassVar[dict[str, Any]] = {"using": "postgresql", "base_url": "/files/"}
-
-    def setUp(self) -> None:
-        """Have PostgreSQL in DATABASES."""
-        alias = django_alias()
-        alias.__enter__()
-        self.addCleanup(alias.__exit__, None, None, None)
-        super().setUp()
