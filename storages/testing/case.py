@@ -24,7 +24,7 @@ from django.db import connections
 
 from storages.errors import StorageError
 
-__all__ = ["ContractCase", "Listing", "listing_of"]
+__all__ = ["ContractCase", "Listing", "SameName", "listing_of"]
 
 if TYPE_CHECKING:
     _Base = unittest.TestCase
@@ -33,6 +33,8 @@ else:
 
 #: What listdir() returns, as sets.
 Listing = tuple[set[str], set[str]]
+
+SameName = Literal["alternative", "overwrite", "content-addressed"]
 
 SLOW = os.environ.get("STORAGES_CONTRACT_SLOW", "1") != "0"
 HUGE = os.environ.get("STORAGES_CONTRACT_HUGE", "0") != "0"
@@ -56,7 +58,7 @@ class ContractCase(_Base):
 
     # What the storage promises ------------------------------------------------------------------
 
-    same_name: ClassVar[Literal["alternative", "overwrite", "content-addressed"]] = "alternative"
+    same_name: ClassVar[SameName] = "alternative"
     """What saving a name twice does: the second file gets another name, replaces the first, or
     names follow the content (the same content has one name, different contents never collide)."""
 

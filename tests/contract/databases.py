@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.test import override_settings
 
 from storages.backends.database import DatabaseStorage
-from storages.testing.case import ContractCase
+from storages.testing.case import ContractCase, SameName
 from tests.servers import odbc
 from tests.servers.databases import django_alias, embedded_tables, odbc_database
 
@@ -16,10 +16,10 @@ from tests.servers.databases import django_alias, embedded_tables, odbc_database
 class Database(ContractCase):
     """What both engines promise: names are one flat text, and saving again replaces."""
 
-    same_name = "overwrite"
+    same_name: ClassVar[SameName] = "overwrite"
     nests_in_files = True
     max_component = None
-    max_name = 640
+    max_name: ClassVar[int | None] = 640
     part_size = 256 * 1024
 
 
@@ -30,7 +30,7 @@ class Odbc(Database):
     bounded_memory = False  # a file is one value
     client_library = "pyodbc"
     extra = "database"
-    secrets = (odbc.PASSWORD,)
+    secrets: ClassVar[tuple[str, ...]] = (odbc.PASSWORD,)
     kind: ClassVar[str]
     more: ClassVar[dict[str, Any]] = {}
 
@@ -48,6 +48,10 @@ class Odbc(Database):
     def make_storage(self) -> Any:
         """Make a storage for the test's table."""
         return DatabaseStorage(self.options)
+
+    def legacy_settings(self) -> dict[str, Any]:
+        """DB_FILES has the options where no argument does."""
+        return {"DB_FILES": self.options}
 
     def setting_case(self) -> tuple[dict[str, Any], Callable[[Any], object], object]:
         """The connection is what the settings say at the moment."""
@@ -82,6 +86,8 @@ class OdbcSQLiteAlternative(OdbcSQLite):
     """SQLite, with alternative names."""
 
     same_name = "alternative"
+    slow = False
+    model_examples = 5
     more: ClassVar[dict[str, Any]] = {"overwrite": False}
 
 
@@ -89,6 +95,8 @@ class OdbcPostgreSQLAlternative(OdbcPostgreSQL):
     """PostgreSQL, with alternative names."""
 
     same_name = "alternative"
+    slow = False
+    model_examples = 5
     more: ClassVar[dict[str, Any]] = {"overwrite": False}
 
 
@@ -96,6 +104,8 @@ class OdbcMariaDBAlternative(OdbcMariaDB):
     """MariaDB, with alternative names."""
 
     same_name = "alternative"
+    slow = False
+    model_examples = 5
     more: ClassVar[dict[str, Any]] = {"overwrite": False}
 
 
@@ -113,6 +123,10 @@ class Embedded(Database):
         tables.__enter__()
         self.addCleanup(tables.__exit__, None, None, None)
 
+    def legacy_settings(self) -> dict[str, Any]:
+        """DB_FILES has the options where no argument does."""
+        return {"DB_FILES": self.options}
+
     def make_storage(self) -> Any:
         """Make a storage for the test's tables."""
         return DatabaseStorage(self.options)
@@ -122,6 +136,8 @@ class EmbeddedAlternative(Embedded):
     """Django's own connection, on SQLite, with alternative names."""
 
     same_name = "alternative"
+    slow = False
+    model_examples = 5
     options: ClassVar[dict[str, Any]] = {**Embedded.options, "overwrite": False}
 
 

@@ -63,6 +63,10 @@ class Memory(ContractCase):
         self.place = uuid.uuid4().hex
         self.addCleanup(MemoryStorage(place=self.place).clear)
 
+    def legacy_settings(self) -> dict[str, Any]:
+        """Make it in the place without a name."""
+        return {}
+
     def make_storage(self) -> Any:
         """Make a storage for the test's place."""
         return MemoryStorage(place=self.place)
@@ -81,6 +85,10 @@ class Local(ContractCase):
         """Make the directory."""
         super().setUp()
         self.location = str(directory(self, in_memory=self.in_memory) / "media")
+
+    def legacy_settings(self) -> dict[str, Any]:
+        """MEDIA_ROOT names the directory where no argument does."""
+        return {"MEDIA_ROOT": self.location}
 
     def setting_case(self) -> tuple[dict[str, Any], Callable[[Any], object], object]:
         """MEDIA_URL reaches storages that were made before."""
