@@ -200,6 +200,11 @@ class LocalStorage(BaseStorage, FileSystemStorage):
         """The directory, as ``location``."""
         return self.location
 
+    @base_location.setter
+    def base_location(self, value: str) -> None:
+        # Django's StaticFilesStorage takes both away without a STATIC_ROOT, and says so later.
+        self.location = value
+
     def path(self, name: str) -> str:
         """Return the absolute path of a file, whether it exists or not."""
         return str(self._path(names.directory_name(name)))

@@ -6,6 +6,8 @@ import pickle
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.db.migrations.serializer import serializer_factory
@@ -134,3 +136,15 @@ class TestOptions:
         name = storage.save("a" * 30 + ".txt", ContentFile(b"two"), max_length=20)
         assert len(name) <= 20
         assert files_below(root) == {taken: b"one", name: b"two"}
+
+
+@override_settings(STATIC_ROOT=None)
+def test_djangos_static_storage_over_it_waits_for_a_static_root() -> None:
+    """As over Django's own: constructed without STATIC_ROOT, it says so when a path is needed."""
+
+    class Static(StaticFilesStorage, OverwriteStorage):
+        pass
+
+    storage = Static()
+    with pytest.raises(ImproperlyConfigured, match="STATIC_ROOT"):
+        storage.path("x")
