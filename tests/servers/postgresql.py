@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import ClassVar
 
 from tests.servers import odbc
@@ -108,4 +109,6 @@ class PostgreSQL(Server):
 
     @staticmethod
     def _program(name: str) -> str:
-        return find(name, package="postgresql", directories=BINARIES)
+        # All of one version: PATH may have links to some of another's.
+        initdb = Path(find("initdb", package="postgresql", directories=BINARIES))
+        return str(initdb.resolve().with_name(name))

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +33,11 @@ class ServerFailedError(AssertionError):
     """A server did not start; the message ends with its log."""
 
 
+def _version(path: Path) -> list[int]:
+    """The numbers in a path, so that 15 comes after 9.6."""
+    return [int(number) for number in re.findall(r"\d+", str(path))]
+
+
 def find(*names: str, package: str, directories: Sequence[str] = ()) -> str:
     """The path of the first program of ``names`` on PATH, or matching a glob in ``directories``.
 
@@ -43,9 +49,10 @@ def find(*names: str, package: str, directories: Sequence[str] = ()) -> str:
             return found
         for directory in ("/usr/sbin", "/usr/local/sbin", *directories):
             root = Path(directory).anchor
-            matches = sorted(Path(root).glob(f"{directory.removeprefix(root)}/{name}"))
-            if matches:
-                return str(matches[-1])
+            matches = Path(root).glob(f"{directory.removeprefix(root)}/{name}")
+            newest = max(matches, key=_version, default=None)
+            if newest is not None:
+                return str(newest)
     message = f"{' or '.join(names)} is not installed: apt-get install {package}"
     raise MissingProgramError(message)
 
