@@ -50,12 +50,13 @@ class Place:
     """Where a bucket is, for browsers.
 
     ``base`` is the bucket's URL with a slash at its end; ``host`` and ``path`` are parts of it.
+    Without a ``region``, signatures are of a kind that only botocore makes.
     """
 
     base: str
     host: str
     path: str
-    region: str = "us-east-1"
+    region: str = ""
     service: str = "s3"
 
     def scope(self, date: str) -> str:
@@ -186,7 +187,7 @@ def cloudfront_signer(key_id: str, pem: bytes) -> Any:
 
     def sign(message: bytes) -> bytes:
         # CloudFront knows SHA-1 and nothing else.
-        signature: bytes = key.sign(message, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
+        signature: bytes = key.sign(message, padding.PKCS1v15(), hashes.SHA1())
         return signature
 
     return signers.CloudFrontSigner(key_id, sign)
