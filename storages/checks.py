@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
@@ -86,20 +85,21 @@ def _about(setting: legacy.Legacy) -> Iterator[CheckMessage]:
 def _lines_to_paste(setting: legacy.Legacy) -> str:
     """What the project has to write so that ``setting`` can go."""
     if setting.own:
-        return f'add to STORAGES:\n"{setting.alias}": {{"BACKEND": {json.dumps(setting.path)}}},'
+        return f"add to STORAGES:\n{_entry(setting.alias, setting.path)}"
     entries = {alias: entry.get("BACKEND") for alias, entry in settings.STORAGES.items()}
     entries |= {it.alias: it.path for it in legacy.used()}
     return "\n".join(
         [
             "add to your settings:",
             "STORAGES = {",
-            *(
-                f'    "{alias}": {{"BACKEND": {json.dumps(path)}}},'
-                for alias, path in entries.items()
-            ),
+            *(f"    {_entry(alias, path)}" for alias, path in entries.items()),
             "}",
         ]
     )
+
+
+def _entry(alias: str, path: Any) -> str:
+    return f'"{alias}": {{"BACKEND": "{path}"}},'
 
 
 def _version() -> str:
@@ -108,6 +108,8 @@ def _version() -> str:
 
 def _import_error(path: Any) -> str | None:
     """Why there is no class at ``path``; None when there is one."""
+    if not isinstance(path, str):
+        return f"the setting takes a class's dotted path, not {type(path).__name__}"
     try:
         import_string(path)
     except Exception as error:  # noqa: BLE001  a module may fail in any way; each is reported

@@ -57,6 +57,8 @@ MOVED = {
     "ipfs_storage.storage.*": "storages.backends.ipfs.*",
 }
 
+State = Literal["installed", "django", "same", "overruled", "ignored"]
+
 _DJANGO_HONOURS_THEM = django.VERSION < (5, 1)
 
 
@@ -80,8 +82,8 @@ class Legacy:
     alias: str
     value: Any
     path: Any
-    current: str | None
-    state: Literal["installed", "django", "same", "overruled", "ignored"]
+    current: Any
+    state: State
     own: bool
 
 
@@ -110,25 +112,26 @@ def install() -> None:
     (:func:`too_early` tells of it). One line goes to the logger "storages", because checks do not
     run under WSGI and ASGI.
     """
-    if _DJANGO_HONOURS_THEM:
-        fresh = _rewrite_moved()
-    else:
+    if not _DJANGO_HONOURS_THEM:
         setting_changed.connect(_follow, dispatch_uid="storages.legacy")
-        fresh = _rewrite() if enabled() else set()
+    if not enabled():
+        return
+    fresh = _rewrite_moved() if _DJANGO_HONOURS_THEM else _rewrite()
     if not fresh:
         return
     built = _forget(fresh)
     _too_early.update(built)
+    honoured = [it for it in used() if it.alias in fresh]
+    texts = [f"honouring {it.setting} = {it.value!r}" + _moved(it) for it in honoured]
+    if built:
+        texts.append(f"replacing {', '.join(sorted(built))}, used before 'storages' was loaded")
     logger.warning(
-        "%s: set STORAGES instead (manage.py check shows the lines to paste)%s",
-        "; ".join(
-            f"honouring {legacy.setting} = {legacy.value!r}"
-            + (f" as {legacy.path!r}" if legacy.path != legacy.value else "")
-            for legacy in used()
-            if legacy.alias in fresh
-        ),
-        f"; replaced {', '.join(sorted(built))}, used before 'storages' was loaded" * bool(built),
+        "%s. Set STORAGES instead: manage.py check shows the lines to paste.", "; ".join(texts)
     )
+
+
+def _moved(legacy: Legacy) -> str:
+    return "" if legacy.path == legacy.value else f" as {legacy.path!r}"
 
 
 def enabled() -> bool:
@@ -153,12 +156,12 @@ def used() -> Iterator[Legacy]:
         if value is None:
             continue
         path = translate(value)
-        current = settings.STORAGES.get(alias, {}).get("BACKEND")
-        state: Literal["installed", "django", "same", "overruled", "ignored"]
+        current = _backend(settings.STORAGES, alias)
+        state: State
         if rewrite and alias in rewrite.installed:
             state = "installed"
         elif _DJANGO_HONOURS_THEM:
-            state = "django"
+            state, path = "django", value
         elif current == path:
             state = "same"
         elif own and alias in before:
@@ -193,9 +196,14 @@ def _value(name: str) -> Any:
     """The legacy setting ``name``, None where the project does not have it."""
     if not _settings.is_overridden(name):
         return None
-    if _DJANGO_HONOURS_THEM:  # reading the setting itself would warn of its deprecation
-        return settings.STORAGES.get(ALIASES[name], {}).get("BACKEND")
-    return getattr(settings, name, None)
+    # Read from ``settings`` itself, it would warn of its deprecation on Django before 5.1.
+    return getattr(_settings._wrapped, name, None)
+
+
+def _backend(entries: Mapping[str, Any], alias: str) -> Any:
+    """What ``entries``, a STORAGES, names for ``alias``; None when there is nothing of the kind."""
+    entry = entries.get(alias)
+    return entry.get("BACKEND") if isinstance(entry, Mapping) else None
 
 
 def _current_rewrite() -> _Rewrite | None:
@@ -220,7 +228,7 @@ def _rewrite() -> set[str]:
         if value is None or (own and alias in before):
             continue
         path = translate(value)
-        if before.get(alias, {}).get("BACKEND") != path:
+        if _backend(before, alias) != path:
             installed[alias] = value
             wanted[alias] = {"BACKEND": path}
     new = {**before, **wanted}

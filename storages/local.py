@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 from storages import names
 from storages.base import BaseStorage, Entry, Source, Stat
 from storages.errors import Changed, IsADirectory, NotFound, NoURL, StorageError
+from storages.events import logger
 from storages.local_publish import WINDOWS, Publisher
 from storages.options import option
 
@@ -55,8 +56,11 @@ class LocalReader:
         self._file.seek(offset)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; after reading, an error has nothing to tell."""
+        try:
+            self._file.close()
+        except OSError as error:
+            logger.debug("closing a file failed: %s", error.strerror)
 
 
 class LocalStorage(BaseStorage, FileSystemStorage):

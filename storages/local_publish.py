@@ -66,20 +66,25 @@ class Publisher:
                 return
         raise _error(errno.ENOENT, target.parent)
 
-    def symlink(self, points_to: Path, target: Path, *, overwrite: bool) -> None:
-        """Make ``target`` a symbolic link; errors as for ``publish``."""
+    def symlink(self, points_to: Path, target: Path, *, overwrite: bool) -> bool:
+        """Make ``target`` a symbolic link; False: not possible here. Errors as for ``publish``."""
         _check(target, overwrite=overwrite)
         with self._directory(target.parent) as directory:
-            if not overwrite:
-                target.symlink_to(points_to)
-                return
-            temporary = directory / temporary_name()
+            new = directory / temporary_name() if overwrite else target
             try:
-                temporary.symlink_to(points_to)
-                temporary.replace(target)
-            except BaseException:
-                _discard(temporary)
+                new.symlink_to(points_to)
+            except FileExistsError:
                 raise
+            except (OSError, NotImplementedError) as error:
+                logger.debug("cannot make a symbolic link: %s", error)
+                return False
+            if overwrite:
+                try:
+                    new.replace(target)
+                except BaseException:
+                    _discard(new)
+                    raise
+            return True
 
     def move(self, path: Path, target: Path, *, overwrite: bool) -> None:
         """Give the file ``path`` the name ``target``; errors as for ``publish``."""
@@ -88,7 +93,11 @@ class Publisher:
         with self._directory(target.parent):
             _give_name(path, target, overwrite=overwrite, identity=identity)
             if not overwrite:
-                path.unlink(missing_ok=True)
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError:
+                    _discard(target)
+                    raise
 
     def _published(self, target: Path, source: Source, *, overwrite: bool) -> bool:
         """Publish once; False: another save failed, and took the directory away under this one."""

@@ -225,12 +225,11 @@ class Source:
             yield block
 
     def is_file(self, status: os.stat_result) -> bool:
-        """Tell whether the content is read from the very file that ``status`` is of."""
-        try:
-            descriptor = self._file.fileno()
-        except (AttributeError, OSError):  # in memory
-            return False
-        return os.path.samestat(os.fstat(descriptor), status)
+        """Tell whether the content is, byte for byte, the file on disk that ``status`` is of."""
+        file = getattr(self._file, "file", self._file)  # tempfile wraps what it opens
+        raw = getattr(file, "raw", file)
+        # Other files with a descriptor (gzip's) give other bytes than that file has.
+        return isinstance(raw, io.FileIO) and os.path.samestat(os.fstat(raw.fileno()), status)
 
     def restart(self, progress: Callable[[int], None] | None = None) -> None:
         """Begin anew, telling ``progress`` from now on."""

@@ -49,10 +49,11 @@ def safe_join(base: str, *paths: str) -> str:
     root = posixpath.normpath("/" + base.strip("/"))
     joined = posixpath.join(root, *paths)
     path = "/" + posixpath.normpath(joined).strip("/")  # normpath keeps a leading "//"
+    inside = path == root or path.startswith(root.rstrip("/") + "/")
+    if not inside or _climbs_out(joined):
+        raise _OutsideBaseError(f"{posixpath.join('', *paths)!r} lies outside of {base!r}.")
     if path == root:
         return "" if root == "/" else root[1:] + "/"
-    if not path.startswith(root.rstrip("/") + "/") or _climbs_out(joined):
-        raise _OutsideBaseError(f"{posixpath.join('', *paths)!r} lies outside of {base!r}.")
     if posixpath.basename(joined) in ("", "."):
         path += "/"
     return path[1:]

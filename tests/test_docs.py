@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import docutils.core
 import pytest
@@ -79,10 +80,9 @@ def test_top_level_pages_are_plain_restructuredtext(page: Path) -> None:
 @pytest.mark.parametrize("page", [ROOT / "README.rst", ROOT / "docs/quickstart.rst"], ids=names)
 def test_the_settings_shown_first_can_be_used(page: Path) -> None:
     """Each entry of their STORAGES names a class that takes these options."""
-    namespace = {"__file__": str(page)}
+    namespace: dict[str, Any] = {"__file__": str(page)}
     exec(block_with(page, "STORAGES = {"), namespace)
     storages = namespace["STORAGES"]
-    assert isinstance(storages, dict)
     assert set(storages) == {"default", "photos", "staticfiles"}
     for entry in storages.values():
         import_string(entry["BACKEND"])(**entry["OPTIONS"])

@@ -44,6 +44,8 @@ class Document(models.Model):
         help_text="Any file. Replaces the owner's earlier badge in the overwrite storage.",
     )
 
+    objects: ClassVar[models.Manager[Document]] = models.Manager()
+
     class Meta:
         """By title."""
 

@@ -12,6 +12,8 @@ from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.core.files.uploadedfile import UploadedFile
 
+from storages.errors import StorageError
+
 from .catalog import Place
 from .models import Comparison, Copy
 
@@ -54,10 +56,13 @@ def store(storage: Storage, content: File[bytes], requested: str) -> Outcome:
 
 
 def reason(error: Exception) -> str:
-    """Say what went wrong, without the numbers and paths of the system's own errors."""
-    if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
-        return f"{error.strerror}."
-    text = str(error) or type(error).__name__
+    """Say to a person what went wrong: no numbers, no paths of the server."""
+    if isinstance(error, StorageError):
+        text = f"{error.message} {error.hint}".strip()
+    elif isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    else:
+        text = str(error) or type(error).__name__
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

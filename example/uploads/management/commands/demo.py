@@ -42,7 +42,8 @@ class Command(BaseCommand):
         password = _superuser()
         address = f"http://{HOST}:{port}/"
         self.stdout.write(
-            f"\n  The example site:  {self.style.SUCCESS(address)}\n"
+            f"\n  The example site:  {self.style.SUCCESS(address)}"
+            f"{'' if serve else '  (prepared, not served)'}\n"
             f"  The admin:         {address}admin/  (user {USER}, password {password})\n"
             f"  Its files:         {VAR}\n\n"
             f"  {self.style.WARNING('A demo: anyone who reaches it can store and delete files.')}"

@@ -81,6 +81,7 @@
     const name = document.createElement("span");
     name.textContent = file.name;
     const state = document.createElement("output");
+    state.setAttribute("aria-live", "off"); // the bar says it to those who ask, not every percent
     state.textContent = "waiting";
     const cancel = document.createElement("button");
     cancel.type = "button";

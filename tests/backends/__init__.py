@@ -1,0 +1,1 @@
+"""What is peculiar to each backend; what all have in common is in tests/contract."""

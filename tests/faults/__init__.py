@@ -1,0 +1,1 @@
+"""What must hold after a fault: a killed process, a failing system call, a full disk."""

@@ -1,0 +1,1 @@
+"""Small projects that tests run in processes of their own."""

@@ -1,0 +1,1 @@
+"""An app that uses a storage while Django is still creating the app configurations."""

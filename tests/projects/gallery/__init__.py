@@ -1,0 +1,1 @@
+"""An app with file fields and a static file."""
