@@ -9,6 +9,8 @@ import pytest
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import shared, stop_shared
+from tests.servers.radosgw import RadosGW
+from tests.servers.s3 import Moto, Rclone
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,3 +30,21 @@ def postgresql() -> PostgreSQL:
 def mariadb() -> MariaDB:
     """The run's MariaDB."""
     return shared(MariaDB)
+
+
+@pytest.fixture
+def moto() -> Moto:
+    """The run's moto."""
+    return shared(Moto)
+
+
+@pytest.fixture
+def radosgw() -> RadosGW:
+    """The run's radosgw."""
+    return shared(RadosGW)
+
+
+@pytest.fixture
+def rclone() -> Rclone:
+    """The run's ``rclone serve s3``."""
+    return shared(Rclone)

@@ -219,9 +219,10 @@ def _of_answer(response: Mapping[str, Any], request: Request) -> StorageError:
     if kind is None:
         kind = Unavailable if status >= _SERVER_ERROR else StorageError
     where = f"bucket {request.bucket!r}" + (f", key {request.key!r}" if request.key else "")
-    said = redacted(f"{code}: {details.get('Message', '')}".strip(": "), request.storage)
+    said = f"{code}: {details.get('Message') or ''}".strip(": .")
     error = kind(
-        f"{request.method} on {where}: S3 answered {status} {said}.",
+        f"{kind.reason} S3 answered {status} {redacted(said, request.storage)} to {request.method} "
+        f"on {where}.",
         hint=_hint(code, status, details, headers, request),
     )
     vars(error)["code"] = code
