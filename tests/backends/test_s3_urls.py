@@ -251,8 +251,10 @@ def test_the_window_is_an_option(clock: mock.Mock) -> None:
     clock.return_value += 1
     assert storage.url("a") != first
     long = make(url_window=timedelta(days=1))
-    moment = datetime.strptime(query(long.url("a", expire=100))["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
-    assert 0 <= clock() - moment.replace(tzinfo=timezone.utc).timestamp() < 50
+    signed = datetime.strptime(
+        query(long.url("a", expire=100))["X-Amz-Date"] + "+0000", "%Y%m%dT%H%M%SZ%z"
+    )
+    assert 0 <= clock() - signed.timestamp() < 50
 
 
 @pytest.mark.parametrize("expire", [604_801, timedelta(days=8)])
@@ -358,9 +360,12 @@ def test_cloudfront_urls_may_live_longer_than_seven_days(pem: str) -> None:
 def test_a_given_signer_is_used() -> None:
     """An object with botocore's method."""
     signer = mock.Mock()
-    signer.generate_presigned_url.side_effect = lambda url, date_less_than: f"{url}!"
-    assert make(custom_domain="c.example", cloudfront_signer=signer).url("a") == (
-        "https://c.example/a!"
+    signer.generate_presigned_url.return_value = "https://c.example/signed"
+    storage = make(custom_domain="c.example", cloudfront_signer=signer, url_window=0)
+    assert storage.url("a", expire=10) == "https://c.example/signed"
+    until = datetime.fromtimestamp(NOW + 10, tz=timezone.utc)
+    signer.generate_presigned_url.assert_called_once_with(
+        "https://c.example/a", date_less_than=until
     )
 
 
