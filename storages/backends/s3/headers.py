@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from storages import names
@@ -66,7 +66,7 @@ def header_parameters(headers: Mapping[str, Any]) -> dict[str, Any]:
         elif lower.startswith(_METADATA):
             parameters.setdefault("Metadata", {})[lower.removeprefix(_METADATA)] = str(value)
         else:
-            raise OptionError(f"AWS_HEADERS (headers): {_unknown(header, lower, HEADERS)}")
+            raise OptionError(f"AWS_HEADERS (headers): {_unknown(header, HEADERS)}")
     return parameters
 
 
@@ -75,15 +75,15 @@ def checked_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     for name in parameters:
         if name not in PUT_PARAMETERS:
             raise OptionError(
-                "AWS_S3_OBJECT_PARAMETERS (object_parameters): "
-                + _unknown(name, name, PUT_PARAMETERS)
+                "AWS_S3_OBJECT_PARAMETERS (object_parameters): " + _unknown(name, PUT_PARAMETERS)
             )
     return dict(parameters)
 
 
-def _unknown(shown: str, name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    meant = f" Did you mean {near[0]!r}?" if near else ""
+def _unknown(shown: str, known: Iterable[str]) -> str:
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(shown.lower(), by_lower, n=1)
+    meant = f" Did you mean {by_lower[near[0]]!r}?" if near else ""
     return f"uploads have no {shown!r}.{meant}"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
+from django.core.checks import CheckMessage
+
 from storages import names
+from storages.backends.s3 import checks, reading, writing
 from storages.backends.s3 import client as clients
-from storages.backends.s3 import reading, writing
 from storages.backends.s3.faults import CODES, NotSupported
 from storages.backends.s3.multipart import Patience
 from storages.backends.s3.preload import Catalogue
@@ -95,6 +97,11 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
                 "be set together."
             )
         self.check_headers()
+        self.check_urls()
+
+    def check(self, alias: str) -> Iterable[CheckMessage]:
+        """Return what ``manage.py check`` is to tell of the storage; no I/O."""
+        return checks.check(self, alias)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {"_client", "_connection", "_catalogue", "_addressed"}

@@ -207,6 +207,14 @@ class S3URLs(S3Headers):
 
     # ------------------------------------------------------------- CloudFront
 
+    def check_urls(self) -> None:
+        """Raise OptionError when only half of CloudFront's key is there."""
+        if bool(self.cloudfront_key) != bool(self.cloudfront_key_id):
+            raise OptionError(
+                "AWS_CLOUDFRONT_KEY (cloudfront_key) and AWS_CLOUDFRONT_KEY_ID "
+                "(cloudfront_key_id) must be set together."
+            )
+
     def _signer(self) -> Any:
         """Who signs for CloudFront; None: nobody."""
         if self.cloudfront_signer is not None:
