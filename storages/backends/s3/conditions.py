@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from storages import names
 from storages.backends.s3 import multipart
 from storages.backends.s3.client import is_aws
-from storages.errors import AlreadyExists, StorageError, Unavailable
+from storages.backends.s3.faults import NotSupported
+from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
 from storages.events import logger
 from storages.staging import temporary_name
 
@@ -52,7 +53,10 @@ def honours(storage: S3Storage, kind: Kind, key: str) -> bool:
     if place not in _learned:
         with _learning:
             if place not in _learned:
-                _learned[place] = _try(storage, kind, key)
+                answer = _try(storage, kind, key)
+                if answer is None:
+                    return False
+                _learned[place] = answer
     return _learned[place]
 
 
@@ -74,7 +78,7 @@ def _knows_copy(storage: S3Storage) -> bool:
     return "IfNoneMatch" in operation.input_shape.members
 
 
-def _try(storage: S3Storage, kind: Kind, beside: str) -> bool:
+def _try(storage: S3Storage, kind: Kind, beside: str) -> bool | None:
     if kind == "copy" and not _knows_copy(storage):
         return False
     # A temporary's name: should this process die here, no user gets to see it.
@@ -95,13 +99,24 @@ def _try(storage: S3Storage, kind: Kind, beside: str) -> bool:
             multipart.repeat(storage, lambda: storage._request("delete_object", key))
     except AlreadyExists:
         return True
+    except PermissionDenied as error:
+        # What is about to be written may be allowed all the same; next time may be different.
+        logger.warning(
+            "A scratch object beside %r could not be written and deleted, so whether the server of "
+            "%r refuses to replace objects is not known: %s AWS_S3_CONDITIONAL_WRITES can say it.",
+            beside,
+            storage,
+            error,
+        )
+        return None
+    except NotSupported:
+        return False
     except Unavailable:
         raise
     except StorageError as error:
         logger.warning(
-            "Whether the server of %r refuses to replace objects (%s) could not be tried out: %s "
-            "It is asked first whether a name is free, and another process may take it meanwhile. "
-            "AWS_S3_CONDITIONAL_WRITES can say what the server does.",
+            "The server of %r answers a conditional %s with: %s It is asked first whether a name is "
+            "free from now on, and another process may take it meanwhile.",
             storage,
             kind,
             error,

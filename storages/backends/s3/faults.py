@@ -9,6 +9,7 @@ HTTP status.
 
 from __future__ import annotations
 
+import errno
 import http.client
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,13 +39,29 @@ from storages.redact import redacted
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
 
-__all__ = ["Conflict", "MissingBucket", "NotSupported", "code_of", "ours", "translated"]
+__all__ = [
+    "Conflict",
+    "MissingBucket",
+    "NameTooLong",
+    "NotSupported",
+    "Request",
+    "code_of",
+    "ours",
+    "translated",
+]
 
 
 class MissingBucket(StorageError, ImproperlyConfigured):
     """The bucket does not exist, and may not be created."""
 
     reason = "The bucket does not exist."
+
+
+class NameTooLong(StorageError):
+    """The key, location and name together, is longer than S3 takes."""
+
+    number = errno.ENAMETOOLONG
+    reason = "The name is too long: S3 keys have at most 1024 bytes."
 
 
 class NotSupported(StorageError):
@@ -75,6 +92,7 @@ CODES: Mapping[str, type[StorageError]] = {
     "ConditionalRequestConflict": Conflict,
     "OperationAborted": Conflict,
     "InvalidRange": Changed,
+    "KeyTooLongError": NameTooLong,
     "EntityTooLarge": TooLarge,
     "QuotaExceeded": StorageFull,
     "InsufficientStorage": StorageFull,

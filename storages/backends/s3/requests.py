@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from storages import names
 from storages.backends.s3 import client as clients
-from storages.backends.s3.faults import EXPIRED, MissingBucket, Request, code_of, translated
+from storages.backends.s3.faults import (
+    EXPIRED,
+    MissingBucket,
+    NameTooLong,
+    Request,
+    code_of,
+    translated,
+)
 from storages.backends.s3.headers import S3Headers
 from storages.errors import NotFound, PermissionDenied
 from storages.libraries import library
@@ -30,7 +37,8 @@ _READING = (
     "RequestPayer",
     "ExpectedBucketOwner",
 )
-_OURS = "BucketAlreadyOwnedByYou"
+#: Bytes.
+LONGEST_KEY = 1024
 _FIRST_REGIONS = {"us-east-1", "aws-global", None}
 
 
@@ -75,6 +83,13 @@ class S3Requests(S3Headers):
         """Return the key of the file ``name`` (judged); "" is the location itself."""
         location = self.current_location
         return names.join(location, name) if name else location
+
+    def _new_key(self, name: str) -> str:
+        """Return the key of a file that is to be written; not every server refuses a long one."""
+        key = self._key(name)
+        if len(key.encode()) > LONGEST_KEY:
+            raise NameTooLong
+        return key
 
     def _prefix(self, directory: str) -> str:
         """Return what the keys of everything in ``directory`` begin with."""

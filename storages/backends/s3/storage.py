@@ -139,7 +139,7 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
 
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
         try:
-            writing.write_object(self, self._key(key), source, overwrite=overwrite)
+            writing.write_object(self, self._new_key(key), source, overwrite=overwrite)
         finally:
             self._written(key)
 
@@ -168,7 +168,7 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
 
     def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
         try:
-            writing.copy_object(self, self._key(key), self._key(target), overwrite=overwrite)
+            writing.copy_object(self, self._key(key), self._new_key(target), overwrite=overwrite)
         finally:
             self._written(target)
 
