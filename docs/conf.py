@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import django
 from django.conf import settings
+from sphinx.application import Sphinx
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
@@ -22,7 +25,7 @@ author = "the django-storages maintainers"
 project_copyright = author
 release = version = __version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "storage_options"]
+extensions = ["sphinx.ext.autodoc", "storage_options"]
 exclude_patterns = ["_build", "examples"]
 html_theme = "furo"
 html_title = f"django-storages {release}"
@@ -37,3 +40,15 @@ nitpick_ignore_regex = [
     (r"py:.*", r"django\..*"),
     (r"py:(class|exc)", r"[A-Z]\w+Error|ImproperlyConfigured|SuspiciousFileOperation"),
 ]
+
+
+def google_sections(_app: Sphinx, what: str, *args: Any) -> None:
+    """Translate "Args:" and the like: of callables only, in other docstrings a colon is a colon."""
+    lines = args[-1]
+    if what in {"class", "function", "method"}:
+        lines[:] = GoogleDocstring(lines).lines()
+
+
+def setup(app: Sphinx) -> None:
+    """Tell Sphinx what to do with docstrings."""
+    app.connect("autodoc-process-docstring", google_sections)

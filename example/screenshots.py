@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, FilePayload
 
 from example.browser import browser, demo_site
 
 DESKTOP = (1200, 860)
 PHONE = (390, 844)
-# Flat colours and a few thumbnails: a palette is enough, and a third of the size.
-COLOURS = 256
 
 
 @dataclass(frozen=True)
@@ -57,15 +55,25 @@ def main() -> None:
 
 
 def fill(chromium: Browser, address: str, files: list[Path]) -> None:
-    """Store files in the default storage, and one of them in every storage."""
+    """Store files in the default storage, and a JPEG that is called .png twice in every storage."""
     page = chromium.new_page()
     page.goto(f"{address}/storage/default/")
     page.get_by_label("choose files").set_input_files(files)
     page.locator(".progress .done").nth(len(files) - 1).wait_for()
+    (photo,) = (path for path in files if path.suffix == ".jpg")
+    renamed: FilePayload = {
+        "name": "holiday.png",
+        "mimeType": "image/png",
+        "buffer": photo.read_bytes(),
+    }
     page.goto(f"{address}/compare/")
-    page.get_by_label("A file for all of them").set_input_files(files[0])
-    page.get_by_role("button", name="Store everywhere").click()
-    page.get_by_role("table").wait_for()
+    for count in (1, 2):
+        page.get_by_label("A file for all of them").set_input_files(renamed)
+        page.get_by_role("button", name="Store everywhere").click()
+        page.get_by_role("table").nth(count - 1).wait_for()
+    page.goto(f"{address}/storage/default/")
+    page.get_by_role("button", name="Delete holiday.png").click()
+    page.get_by_text("is deleted").wait_for()
     page.close()
 
 
@@ -86,7 +94,7 @@ def take(chromium: Browser, address: str, shot: Shot) -> bytes:
 def _shrunk(png: bytes) -> bytes:
     output = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(COLOURS).save(output, "PNG", optimize=True)
+        image.convert("RGB").save(output, "PNG", optimize=True)
     return output.getvalue()
 
 

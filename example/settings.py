@@ -8,7 +8,7 @@ import django
 
 from example.paths import SAMPLES, VAR
 
-# With DEBUG, Django would keep every SQL statement, and so every uploaded block, in memory.
+# A mistake shows a page for people. Static files are served all the same: see urls.py.
 DEBUG = False
 # Anybody can read this key: one more reason to answer to this machine only.
 SECRET_KEY = "django-insecure-the-example-site-is-for-your-own-machine-only"  # noqa: S105 - as it says

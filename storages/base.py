@@ -157,7 +157,7 @@ class BaseStorage(AsyncTwins, SavingStorage):
 
     def url(self, name: str | None) -> str:
         """Return the URL of a file, percent-encoded. Raises NoURL when files have none."""
-        return self._url(names.url_name(name or ""))
+        return self._url_of(names.url_name(name or ""))
 
     # ---------------------------------------------------------------- listing
 

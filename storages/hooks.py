@@ -98,8 +98,11 @@ class Hooks:
         """Delete the files, passing over missing ones; or return NotImplemented."""
         return NotImplemented
 
-    def _url(self, key: str) -> str:
-        """Return the URL of the file; the core has judged ``key``."""
+    def _url_of(self, key: str) -> str:
+        """Return the URL of the file; the core has judged ``key``.
+
+        Not ``_url``: Django's ManifestFilesMixin has a method of that name, and would hide it.
+        """
         raise NoURL
 
     def check(self, alias: str) -> Iterable[CheckMessage]:

@@ -184,7 +184,7 @@ class LocalStorage(BaseStorage, FileSystemStorage):
             raise IsADirectory
         self._publisher().move(path, self._path(target), overwrite=overwrite)
 
-    def _url(self, key: str) -> str:
+    def _url_of(self, key: str) -> str:
         if self.base_url is None:
             raise NoURL
         return names.join_url(str(self.base_url), key)

@@ -15,14 +15,14 @@ import pytest
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
-from docs.examples.test_sqlar import SqlarStorageTests
-
-__all__ = ["SqlarStorageTests"]  # the worked example: pytest runs the contract for it from here
+from storages.testing import MemoryStorage
 
 ROOT = Path(__file__).resolve().parent.parent
 TOP = [ROOT / "README.rst", ROOT / "CHANGELOG.rst", ROOT / "CONTRIBUTING.rst"]
-BACKEND_PAGES = [p for p in sorted((ROOT / "docs" / "backends").glob("*.rst")) if p.stem != "index"]
-PAGES = [*TOP, *sorted((ROOT / "docs").glob("*.rst")), *BACKEND_PAGES]
+DOCS = ROOT / "docs"
+PAGES = [*TOP, *sorted(DOCS.glob("*.rst")), *sorted(DOCS.glob("backends/*.rst"))]
+SHARED = {"index", "local"}  # about several backends
+BACKEND_PAGES = [page for page in sorted(DOCS.glob("backends/*.rst")) if page.stem not in SHARED]
 HEADINGS = ["Install", "Configure", "Guarantees", "Names", "Limits"]
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: python\n\n(?P<code>(?:(?P=indent) +.*\n|\n)+)", re.MULTILINE
@@ -48,9 +48,11 @@ def names(page: Path) -> str:
 
 @pytest.fixture
 def memory() -> Iterator[None]:
-    """A project whose default storage is in memory."""
+    """A project whose default storage is in memory, and empty."""
+    MemoryStorage().clear()
     with override_settings(STORAGES={"default": {"BACKEND": "storages.testing.MemoryStorage"}}):
         yield
+    MemoryStorage().clear()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)

@@ -11,10 +11,16 @@ from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
-from django.utils.deconstruct import deconstructible
-
 from storages.base import BaseStorage, ChunkReader, Entry, Reader, Source, Stat
-from storages.errors import AlreadyExists, Changed, Corrupt, NotFound, TooLarge, Unavailable
+from storages.errors import (
+    AlreadyExists,
+    Changed,
+    Corrupt,
+    DirectoryNotEmpty,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from storages.names import join_url
 from storages.options import option
 from storages.retry import timeout
@@ -26,7 +32,6 @@ TABLE = (
 LIMIT = 16 * 1024 * 1024  # a row goes through memory in one piece
 
 
-@deconstructible
 class SqlarStorage(BaseStorage):
     """Files are the rows of one table: whatever a transaction does is all or nothing."""
 
@@ -59,8 +64,9 @@ class SqlarStorage(BaseStorage):
 
     def _remove(self, key: str) -> None:
         with self._connection() as connection:
-            if not connection.execute("DELETE FROM sqlar WHERE name = ?", [key]).rowcount:
-                raise NotFound
+            found = connection.execute("DELETE FROM sqlar WHERE name = ?", [key]).rowcount
+        if not found:
+            raise DirectoryNotEmpty if self._is_dir(key) else NotFound
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         start = f"{prefix}/" if prefix else ""
@@ -77,8 +83,8 @@ class SqlarStorage(BaseStorage):
                     yield entry
                 last = entry
 
-    def _url(self, key: str) -> str:
-        return join_url(self.base_url, key) if self.base_url else super()._url(key)
+    def _url_of(self, key: str) -> str:
+        return join_url(self.base_url, key) if self.base_url else super()._url_of(key)
 
     # helpers
 
@@ -91,9 +97,8 @@ class SqlarStorage(BaseStorage):
         modified, size, data = row
         if len(data) != size:  # `sqlite3 -A` compresses
             data = zlib.decompress(data)
-        digest = hashlib.sha256(data).hexdigest()
         when = datetime.fromtimestamp(modified, timezone.utc)
-        return data, Stat(size, modified=when, version=digest, checksum=f"sha256:{digest}")
+        return data, Stat(size, modified=when, version=hashlib.sha256(data).hexdigest())
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

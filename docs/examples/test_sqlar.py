@@ -18,7 +18,6 @@ class SqlarStorageTests(StorageContract, SimpleTestCase):
     nests_in_files = True  # a key is a key: "a" and "a/b" can both be files
     max_component = None
     bounded_memory = False  # rows go through memory in one piece
-    integrity = None
 
     def setUp(self) -> None:
         """Put the archive into a directory of its own."""

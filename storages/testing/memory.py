@@ -119,7 +119,7 @@ class MemoryStorage(BaseStorage):
                 directories.add(name)
                 yield Entry(name, is_dir=True)
 
-    def _url(self, key: str) -> str:
+    def _url_of(self, key: str) -> str:
         if self.base_url is None:
-            return super()._url(key)
+            return super()._url_of(key)
         return names.join_url(self.base_url, key)

@@ -144,7 +144,7 @@ class DatabaseStorage(RemoteStorage):
     def _remove_many(self, keys: list[str]) -> Any:
         return self._engine.remove_many(keys)
 
-    def _url(self, key: str) -> str:
+    def _url_of(self, key: str) -> str:
         if self.base_url is None:
             raise NoURL
         return names.join_url(str(self.base_url), key)

@@ -50,8 +50,9 @@ class Command(BaseCommand):
             " It answers to this machine only.\n"
         )
         if serve:
-            self.stdout.write("  Ctrl+C ends it.\n")
             self.stdout.flush()
+            # Said above, in fewer words.
+            os.environ.setdefault("DJANGO_RUNSERVER_HIDE_WARNING", "true")
             call_command("runserver", f"{HOST}:{port}", use_reloader=False, skip_checks=False)
 
 

@@ -1,0 +1,274 @@
+"""The model: a storage, whatever is done to it, behaves like a dict from names to bytes.
+
+A hypothesis state machine saves, writes, fails, appends, deletes, reads ranges, copies, moves and
+lists at random, does the same to a dict, and compares. When they differ, hypothesis looks for the
+shortest history that shows it. This module needs hypothesis; the others do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from django.core.files.base import ContentFile
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from storages.errors import StorageError
+from storages.testing.case import ContractCase, listing_of
+from storages.testing.sources import Failing, SourceFailure, Unseekable
+
+__all__ = ["StorageMachine", "run_model"]
+
+# Few, so that histories meet: a file below "a", one like it, one deep, one odd.
+NAMES = st.sampled_from(["a", "a.txt", "d/a", "d/e/f.txt", "D/a", "d/100%_[x]", "e/é.txt"])
+SIZES = st.sampled_from([0, 1, 100, 65_535, 65_536, 65_537, 200_000])
+SEEDS = st.integers(0, 5)
+
+
+def _failing() -> Iterator[bytes]:
+    yield b"more"
+    raise SourceFailure
+
+
+class StorageMachine(RuleBasedStateMachine):
+    """Random histories of one storage and of a dict; ``case`` tells what the storage promises.
+
+    Each history has a directory of its own, so that the storage need not be emptied in between.
+    """
+
+    histories = 0
+
+    def __init__(self, case: ContractCase) -> None:
+        super().__init__()
+        StorageMachine.histories += 1
+        self.top = f"model{StorageMachine.histories}"
+        self.case = case
+        self.storage: Any = case.storage
+        self.files: dict[str, bytes] = {}
+
+    # What the rules share ---------------------------------------------------------------------
+
+    def content(self, seed: int, size: int) -> bytes:
+        """Valid content for a draw."""
+        return self.case.make_content(seed, max(size, self.case.minimum_size))
+
+    def is_directory(self, name: str) -> bool:
+        """Whether the model has files below ``name``."""
+        return any(other.startswith(f"{name}/") for other in self.files)
+
+    def existing(self, data: st.DataObject) -> str:
+        """One of the files."""
+        return data.draw(st.sampled_from(sorted(self.files)), label="file")
+
+    def saved(self, wanted: str, content: bytes, name: str) -> None:
+        """Take over what a save did, after judging the name that it returned."""
+        expected = self.case.expected_name(wanted, content)
+        taken = expected in self.files or self.is_directory(expected)
+        if self.case.same_name == "alternative" and taken:
+            assert name not in self.files, f"{name} was taken"
+            assert name != expected
+        else:
+            assert name == expected
+        self.files[name] = content
+
+    # Rules ------------------------------------------------------------------------------------
+
+    @rule(name=NAMES, seed=SEEDS, size=SIZES, seekable=st.booleans())
+    def save(self, name: str, seed: int, size: int, *, seekable: bool) -> None:
+        """Save a file."""
+        content = self.content(seed, size)
+        source = ContentFile(content) if seekable else Unseekable(content, 40_000)
+        wanted = f"{self.top}/{name}"
+        if self.case.same_name == "overwrite" and self.is_directory(wanted):
+            return
+        self.saved(wanted, content, self.storage.save(wanted, source))
+
+    @rule(name=NAMES, seed=SEEDS, size=SIZES)
+    def save_failing(self, name: str, seed: int, size: int) -> None:
+        """Save from a source that fails half-way: nothing changes."""
+        try:
+            self.storage.save(f"{self.top}/{name}", Failing(self.content(seed, size)))
+        except SourceFailure:
+            return
+        raise AssertionError("the source's failure was swallowed")
+
+    @precondition(lambda self: self.case.opens_for_writing)
+    @rule(name=NAMES, seed=SEEDS, size=SIZES, fail=st.booleans())
+    def write(self, name: str, seed: int, size: int, *, fail: bool) -> None:
+        """Write a file with ``open()``, or fail in the middle of that."""
+        name, content = f"{self.top}/{name}", self.content(seed, size)
+        if self.is_directory(name):
+            return
+        if fail:
+            try:
+                with self.storage.open(name, "wb") as file:
+                    file.write(content)
+                    file.writelines(_failing())
+            except SourceFailure:
+                return
+        with self.storage.open(name, "wb") as file:
+            file.write(content)
+        self.files[name] = content
+
+    @precondition(lambda self: self.case.opens_for_writing and self.files)
+    @rule(data=st.data(), more=st.binary(max_size=70_000))
+    def append(self, data: st.DataObject, more: bytes) -> None:
+        """Append to a file."""
+        name = self.existing(data)
+        with self.storage.open(name, "ab") as file:
+            file.write(more)
+        self.files[name] += more
+
+    @precondition(lambda self: self.case.opens_for_writing and self.files)
+    @rule(data=st.data(), seed=SEEDS)
+    def update(self, data: st.DataObject, seed: int) -> None:
+        """Change the end of a file in place."""
+        name = self.existing(data)
+        start = max(self.case.minimum_size, len(self.files[name]) - 10)
+        piece = bytes([seed]) * 30
+        with self.storage.open(name, "r+b") as file:
+            file.seek(start)
+            file.write(piece)
+        old = self.files[name]
+        self.files[name] = old[:start] + piece + old[start + 30 :]
+
+    @precondition(lambda self: self.files)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        """Delete a file."""
+        name = self.existing(data)
+        self.storage.delete(name)
+        del self.files[name]
+
+    @rule(name=NAMES)
+    def delete_perhaps(self, name: str) -> None:
+        """Delete a name that may be a file, nothing, or a directory."""
+        name = f"{self.top}/{name}"
+        full = self.is_directory(name)
+        try:
+            self.storage.delete(name)
+        except OSError:
+            if not full:
+                raise
+        else:
+            if name in self.files:
+                del self.files[name]
+            elif full:
+                raise AssertionError("a full directory was deleted")
+
+    @precondition(lambda self: self.files)
+    @rule(data=st.data(), start=st.floats(0, 1.1), length=st.integers(0, 100_000))
+    def read_range(self, data: st.DataObject, start: float, length: int) -> None:
+        """Read a part of a file, and then the rest."""
+        name = self.existing(data)
+        content = self.files[name]
+        offset = int(len(content) * start)
+        with self.storage.open(name) as file:
+            file.seek(offset)
+            assert file.read(length) == content[offset : offset + length]
+            assert file.read() == content[offset + length :]
+
+    @precondition(lambda self: self.case.extended and self.files)
+    @rule(data=st.data(), name=NAMES, overwrite=st.booleans(), move=st.booleans())
+    def copy_or_move(self, data: st.DataObject, name: str, *, overwrite: bool, move: bool) -> None:
+        """Copy or move a file, perhaps over another one."""
+        source, target = self.existing(data), f"{self.top}/{name}"
+        if self.is_directory(target):
+            return
+        operation = self.storage.move if move else self.storage.copy
+        try:
+            operation(source, target, overwrite=overwrite)
+        except FileExistsError:
+            assert not overwrite
+            assert target in self.files
+            return
+        assert overwrite or target not in self.files
+        self.files[target] = self.files[source]
+        if move and source != target:
+            del self.files[source]
+
+    @precondition(lambda self: self.case.extended and self.files)
+    @rule(data=st.data())
+    def delete_many(self, data: st.DataObject) -> None:
+        """Delete several files at once, and one that is not there."""
+        names = data.draw(st.lists(st.sampled_from(sorted(self.files)), unique=True), label="files")
+        self.storage.delete_many([*names, f"{self.top}/missing"])
+        for name in names:
+            del self.files[name]
+
+    @rule(name=NAMES)
+    def exists(self, name: str) -> None:
+        """Ask whether a name is taken."""
+        name = f"{self.top}/{name}"
+        found = self.storage.exists(name)
+        if name in self.files or self.is_directory(name):
+            assert found
+        elif self.case.directory_removed_with_last_file:
+            assert not found
+        elif found:
+            # An empty directory that is left over: it has no size.
+            try:
+                self.storage.size(name)
+            except StorageError:
+                return
+            raise AssertionError(f"{name} is no file")
+
+    @precondition(lambda self: self.files)
+    @rule(data=st.data())
+    def read(self, data: st.DataObject) -> None:
+        """Read a file and its size."""
+        name = self.existing(data)
+        assert self.case.read(name) == self.files[name]
+        assert self.storage.size(name) == len(self.files[name])
+
+    @invariant()
+    def listings_agree(self) -> None:
+        """Every directory lists what the model has there (and perhaps empty directories)."""
+        directories = {self.top}
+        for name in self.files:
+            parts = name.split("/")[:-1]
+            directories.update("/".join(parts[: n + 1]) for n in range(len(parts)))
+        for directory in directories:
+            expected = listing_of(self.files, directory)
+            try:
+                found = self.storage.listdir(directory)
+            except FileNotFoundError:
+                found = ([], [])
+            assert sorted(found[1]) == sorted(expected[1]), directory
+            if self.case.directory_removed_with_last_file:
+                assert sorted(found[0]) == sorted(expected[0]), directory
+            else:
+                assert set(found[0]) >= expected[0], directory
+
+    def teardown(self) -> None:
+        """Compare everything, and leave nothing behind."""
+        for name, content in self.files.items():
+            assert self.case.read(name) == content, name
+        for name in self.files:
+            self.storage.delete(name)
+
+
+def run_model(case: ContractCase, examples: int, steps: int = 30) -> None:
+    """Compare ``examples`` random histories of ``case``'s storage with the model.
+
+    Raises what the first difference raises, with the history that leads to it in its notes.
+    """
+    run_state_machine_as_test(
+        cast("type[StorageMachine]", lambda: StorageMachine(case)),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        ),
+    )
