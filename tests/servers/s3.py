@@ -42,7 +42,7 @@ class S3Server(Server):
 
     def client(self, **more: Any) -> Any:
         """A plain boto3 client, for what a test does behind the storage's back."""
-        import boto3  # type: ignore[import-untyped]
+        import boto3
 
         return boto3.client(
             "s3",
