@@ -115,8 +115,8 @@ def _try(storage: S3Storage, kind: Kind, beside: str) -> bool | None:
         raise
     except StorageError as error:
         logger.warning(
-            "The server of %r answers a conditional %s with: %s It is asked first whether a name is "
-            "free from now on, and another process may take it meanwhile.",
+            "The server of %r answers a conditional %s with: %s From now on it is asked whether a "
+            "name is free, which another process may take meanwhile.",
             storage,
             kind,
             error,

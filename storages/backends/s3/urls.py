@@ -110,7 +110,7 @@ class S3URLs(S3Headers):
         url = base + quote_key(key) + (f"?{urlencode(query, quote_via=quote)}" if query else "")
         return url if known.plain else self._signed_by_cloudfront(url, expire)
 
-    def _url(self, key: str) -> str:
+    def _url_of(self, key: str) -> str:
         return self.url(key)
 
     def _address(self) -> _Address:

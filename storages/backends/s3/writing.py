@@ -88,7 +88,7 @@ def _create(storage: S3Storage, key: str, body: Source, parameters: Mapping[str,
         try:
             body.seek(0)
             _send(storage, key, body, parameters, create=True)
-        except Conflict:  # noqa: PERF203 - somebody else is writing that name just now
+        except Conflict:  # somebody else is writing that name just now
             if attempt == _CONFLICTS or not sleep(_PAUSE):
                 raise
         else:
