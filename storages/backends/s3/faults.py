@@ -202,7 +202,12 @@ def ours(error: BaseException, request: Request) -> Exception | None:
         ((theirs.ReadTimeoutError, theirs.ConnectTimeoutError), Timeout, ""),
         ((theirs.SSLError,), Unavailable, "AWS_S3_VERIFY names the certificates to trust."),
         (
-            (theirs.HTTPClientError, theirs.IncompleteReadError, parsers.ResponseParserError),
+            (
+                theirs.ConnectionError,
+                theirs.HTTPClientError,
+                theirs.IncompleteReadError,
+                parsers.ResponseParserError,
+            ),
             Unavailable,
             "",
         ),
