@@ -8,9 +8,11 @@ package's own tests have it.
 from __future__ import annotations
 
 import io
+import os
 import pathlib
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +60,8 @@ class ConsumersContract(ContractCase):
                 path = pathlib.Path(directory, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
+                # Stores tell times in seconds: written again below, it is still the older one.
+                os.utime(path, (time.time() - 60,) * 2)
             command = Command()
             command.storage = storage
             # As its constructor does: a storage without paths is a remote one.

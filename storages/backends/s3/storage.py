@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.core.checks import CheckMessage
@@ -121,6 +122,18 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
         """Open a file; see :class:`storages.files.StorageFile`."""
         Mode.parse(mode)
         return S3File(self, names.file_name(name), mode)
+
+    async def aurl(
+        self,
+        name: str | None,
+        parameters: Mapping[str, Any] | None = None,
+        expire: int | timedelta | None = None,
+        http_method: str | None = None,
+        download_as: str | None = None,
+    ) -> str:
+        """Return the URL of a file, as ``url`` does."""
+        # Signing may have to find credentials first.
+        return await self._run(self.url, name, parameters, expire, http_method, download_as)
 
     # ------------------------------------------------------------------- hooks
 

@@ -238,6 +238,7 @@ class S3URLs(S3Headers):
             OptionError: there is no ``custom_domain`` or no CloudFront key.
 
         """
+        wanted = quote_key(names.url_name(prefix))
         signer = self._signer()
         if not self.effective_custom_domain or signer is None:
             raise OptionError(
@@ -245,7 +246,7 @@ class S3URLs(S3Headers):
             )
         life = self._lifetime(expire, longest=None)
         until = datetime.fromtimestamp(int(time.time()) + life, tz=timezone.utc)
-        resource = f"{self._base()}{quote_key(names.url_name(prefix))}*"
+        resource = f"{self._base()}{wanted}*"
         return signing.cloudfront_cookies(signer, resource, until)
 
     # --------------------------------------------------------- direct uploads
