@@ -255,7 +255,7 @@ class BaseStorage(AsyncTwins, SavingStorage):
         for key in keys:
             try:
                 self._delete(key)
-            except StorageError as error:  # noqa: PERF203 - the others are still deleted
+            except StorageError as error:
                 first = first or error
         if first is not None:
             raise first
@@ -284,9 +284,12 @@ class BaseStorage(AsyncTwins, SavingStorage):
             self.stat(key)
             return to
         hook = self._copy if operation == "copy" else self._move
-        done = self._reading(
-            lambda: self._call(operation, key, lambda: hook(key, to, overwrite=overwrite))
-        )
+        try:
+            done = self._call(operation, key, lambda: hook(key, to, overwrite=overwrite))
+        except NotADirectory:
+            # Below a file there is nothing to copy. Otherwise it was said of the target.
+            self.stat(key)
+            raise
         if done is NotImplemented:
             with StorageFile(self, key, "rb") as file, staged(file) as source:
                 self._put(to, source, overwrite=overwrite)

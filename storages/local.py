@@ -202,10 +202,16 @@ class LocalStorage(BaseStorage, FileSystemStorage):
 
     def exists(self, name: str) -> bool:
         """Tell whether the name is taken: by a file, a directory, or a link that leads nowhere."""
+        name = self._inside(name)
+        if super().exists(name):
+            return True
         key = names.directory_name(name)
-        if not key:
-            return super().exists(name)
-        return self._call("stat", key, lambda: self._is_taken(key))
+        with self._translating("stat", key):
+            return bool(key) and self._is_taken(key)
+
+    def scandir(self, path: str = "") -> Iterator[Entry]:
+        """Return an iterator over a directory's entries; see ``BaseStorage``."""
+        return super().scandir(self._inside(path))
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Return another name, with seven random characters."""
@@ -226,6 +232,10 @@ class LocalStorage(BaseStorage, FileSystemStorage):
         if WINDOWS:
             _judge_for_windows(key)
         return Path(self.location, key)
+
+    def _inside(self, name: str) -> str:
+        """Return ``name``; "" for the absolute path of the root, which collectstatic asks about."""
+        return "" if name == self.location else name
 
     def _is_taken(self, key: str) -> bool:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 
 from storages import names
-from storages.errors import AlreadyExists
+from storages.errors import AlreadyExists, NotFound
 from storages.local import LocalStorage
 from storages.options import option
 from storages.staging import Source, staged
@@ -68,10 +68,16 @@ class HashPathStorage(LocalStorage):
         try:
             self._put(key, source, overwrite=False)
         except AlreadyExists:
-            stored = self._stat_or_none(key)
-            # Deleted since, or not what its name says: half a file that an earlier version left.
-            if stored is None or stored.size != source.size:
+            # Deleted since, or not what its name says: half a file that an earlier version left, or
+            # what somebody wrote through open().
+            if not self._has(key, source):
                 self._put(key, source, overwrite=True)
+
+    def _has(self, key: str, source: Source) -> bool:
+        try:
+            return self._holds(key, source)
+        except NotFound:
+            return False
 
 
 def _hashed_name(name: str, digest: str) -> str:

@@ -14,6 +14,7 @@ import unittest
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+from unittest import mock
 from urllib.parse import unquote, urlsplit
 from warnings import catch_warnings, simplefilter
 
@@ -185,7 +186,7 @@ class ContractCase(_Base):
         return name
 
     def make_storage_with_base_url(self, base_url: str | None) -> Any:
-        """Return a storage for the same place; ``base_url`` begins its URLs; None: there are none."""
+        """Return a storage for the same place with that ``base_url``; None: files have no URL."""
         return self.clone(base_url=base_url)
 
     def fetch(self, storage: Any, base_url: str, url: str) -> bytes:
@@ -210,16 +211,18 @@ class ContractCase(_Base):
     @contextmanager
     def refusing(self, storage: Any) -> Iterator[None]:
         """Make the store refuse to remove files, for Z08. Unless overridden, the hook refuses."""
-        original = storage._remove
-
-        def refuse(key: str) -> NoReturn:
-            raise PermissionError(13, "Permission denied", key)
-
-        storage._remove = refuse
-        try:
+        refusal = PermissionError(13, "Permission denied")
+        with mock.patch.object(storage, "_remove", side_effect=refusal):
             yield
-        finally:
-            storage._remove = original
+
+    @contextmanager
+    def failing(self, storage: Any, failure: BaseException) -> Iterator[None]:
+        """Make every question about a file fail, for Z13. Unless overridden, the hooks fail."""
+        with (
+            mock.patch.object(storage, "_stat", side_effect=failure),
+            mock.patch.object(storage, "_is_dir", side_effect=failure),
+        ):
+            yield
 
     # Helpers ------------------------------------------------------------------------------------
 

@@ -85,10 +85,12 @@ class NamesContract(ContractCase):
         names = ["x/a", "x/a_b", "x/a-b", "x/a b", "x/a.b", "x/ab", "x/a%20b", "x/a+b", "xa", "x_a"]
         for wanted in names:
             data = self.content()
+            expected = self.expected_name(wanted, data)
             name = self.put(wanted, data)
-            self.assertEqual(name, self.expected_name(wanted, data))
+            self.assertNotIn(name, files)
+            if expected not in files:  # else two names are rewritten to the same one
+                self.assertEqual(name, expected)
             files[name] = data
-        self.assertEqual(len(files), len({*files}))
         self.assertFiles(files)
 
     def test_N04_names_that_differ_in_case(self) -> None:

@@ -21,6 +21,9 @@ __all__ = [
 ]
 
 
+MIB = 1024 * 1024
+
+
 def _child(connection: Any, gate: Any, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     """Run ``function`` in this process and send its result, or what went wrong."""
     if "DJANGO_SETTINGS_MODULE" in os.environ:
@@ -120,7 +123,7 @@ def peak_of_round_trip(
     expected = Pattern(head, size)
     equal = made.size(saved) == size
     with made.open(saved) as file:
-        while block := file.read(1024 * 1024):
+        while block := file.read(MIB):
             equal = equal and block == expected.read(len(block))
     equal = equal and not expected.read(1)
     growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -136,16 +139,15 @@ class Pattern:
         self._head = head
         self._left = size
         self._position = 0
-        self._block = bytes(range(251)) * 4178  # a prime, so that no block boundary repeats
+        self._block = bytes(range(251)) * (MIB // 251 + 2)  # a prime: no block is like another
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, a megabyte at most."""
-        wanted = min(self._left, len(self._block) - 251, size if size >= 0 else self._left)
-        if self._position < len(self._head):
-            data = self._head[self._position : self._position + wanted]
-        else:
-            start = self._position % 251
-            data = self._block[start : start + wanted]
+        wanted = min(self._left, MIB, size if size >= 0 else self._left)
+        data = self._head[self._position : self._position + wanted]
+        if len(data) < wanted:
+            start = (self._position + len(data)) % 251
+            data += self._block[start : start + wanted - len(data)]
         self._position += len(data)
         self._left -= len(data)
         return data

@@ -8,7 +8,6 @@ instead, which tests the core.
 from __future__ import annotations
 
 import hashlib
-from unittest import mock
 
 from storages.testing.case import ContractCase
 
@@ -160,11 +159,7 @@ class StatContract(ContractCase):
             OSError(5, "Input/output error"),
         ]
         for failure in failures:
-            with (
-                self.subTest(type(failure).__name__),
-                mock.patch.object(self.storage, "_stat", side_effect=failure),
-                mock.patch.object(self.storage, "_is_dir", side_effect=failure),
-            ):
+            with self.subTest(type(failure).__name__), self.failing(self.storage, failure):
                 for asked in (name, "missing.txt", ""):
                     with self.assertOurs(type(failure)):
                         self.storage.exists(asked)

@@ -109,11 +109,12 @@ def test_max_length_counts_for_the_name_that_is_stored(storage: HashPathStorage)
     assert len(files_in(storage)) == 1
 
 
-def test_half_a_file_under_the_name_is_replaced(storage: HashPathStorage) -> None:
-    """What 1.1.4 left when it was killed is not taken for the content."""
+@pytest.mark.parametrize("wrong", [b"", CONTENT[:4], CONTENT[::-1], CONTENT * 2])
+def test_what_is_not_the_content_is_replaced(wrong: bytes, storage: HashPathStorage) -> None:
+    """Half a file that 1.1.4 left when it was killed is not taken for the content."""
     path = Path(storage.path(f"c/a/{SHA1}"))
     path.parent.mkdir(parents=True)
-    path.write_bytes(CONTENT[:4])
+    path.write_bytes(wrong)
     assert storage.save("a", ContentFile(CONTENT)) == f"c/a/{SHA1}"
     assert files_in(storage) == {f"c/a/{SHA1}": CONTENT}
 

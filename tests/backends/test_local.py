@@ -298,6 +298,16 @@ class TestDirectories:
         assert storage.listdir("") == ([], [])
         assert not root.exists()
 
+    def test_the_root_by_its_absolute_path(self, root: Path, storage: LocalStorage) -> None:
+        """So collectstatic asks; any other absolute path is refused, inside or not."""
+        storage.save("a/b", ContentFile(b"b"))
+        assert storage.exists(str(root))
+        assert storage.listdir(str(root)) == (["a"], [])
+        for path in (root / "a", root.parent, "/etc"):
+            for method in (storage.exists, storage.listdir, storage.path):
+                with pytest.raises(SuspiciousFileOperation):
+                    method(str(path))
+
     def test_a_root_that_is_a_file_is_an_error(self, root: Path, storage: LocalStorage) -> None:
         """Not an empty storage."""
         root.write_bytes(b"")

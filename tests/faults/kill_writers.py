@@ -224,7 +224,8 @@ def main() -> NoReturn:
     (root / "pictures").mkdir()
     (root / "pictures" / OTHER).write_bytes(b"untouched")
     progress, report = Progress(), Report()
-    action(storage, content(0))  # every lazy import happens here, not in the writers
+    for _ in range(2):  # the second finds the name taken
+        action(storage, content(0))  # every lazy import happens here, not in the writers
     if creates:
         remove_files(root / "pictures")
     for _ in range(kills):

@@ -56,7 +56,7 @@ class MariaDB(Server):
             f"--port={self.port}",
             "--skip-name-resolve",
             "--skip-log-bin",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",  # survives a kill, not a power failure
             "--innodb-buffer-pool-size=128M",
             *self.options,
         ]

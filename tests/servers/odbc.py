@@ -46,5 +46,5 @@ def sqlite(path: Path | str, **more: str) -> str:
     return connection_string(
         Driver=driver("libsqlite3odbc.so", package="libsqliteodbc"),
         Database=str(path),
-        **{"LongNames": "1", "Timeout": "30000", "BigInt": "1", "FKSupport": "1", **more},
+        **{"LongNames": "1", "BigInt": "1", "FKSupport": "1", **more},
     )

@@ -20,11 +20,15 @@ from storages.retry import timeout
 __all__ = ["Session", "connection_string", "open_session", "secrets_in"]
 
 # What the drivers that ignore ODBC's own time limits call theirs, by part of the driver's name.
-# (PostgreSQL's and SQLite's are set by SQL, see the dialects.)
+# (PostgreSQL's are set by SQL, see the dialects.)
 _MARIADB_KEYS = (
     "CONN_TIMEOUT={connect};READ_TIMEOUT={seconds};WRITE_TIMEOUT={seconds};CHARSET=utf8mb4;"
 )
-_DRIVER_KEYS = {"maodbc": _MARIADB_KEYS, "mariadb": _MARIADB_KEYS}
+_DRIVER_KEYS = {
+    "maodbc": _MARIADB_KEYS,
+    "mariadb": _MARIADB_KEYS,
+    "sqlite": "TIMEOUT={milliseconds};",
+}
 # A shorter password would blot out half of an ordinary sentence.
 _SHORTEST = 3
 _PAIR = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)")
@@ -51,23 +55,29 @@ def _pairs(text: str) -> dict[str, str]:
     return {key.upper(): value for key, value in _PAIR.findall(text)}
 
 
-def secrets_in(text: str) -> list[str]:
-    """Return the passwords in a connection string, as written and as meant, longest first.
+def secrets_in(text: str) -> list[re.Pattern[str]]:
+    """Return what finds the passwords of a connection string, as written and as meant.
 
-    A driver that stumbles over a password may show a piece of it, so the pieces count too.
+    A driver that stumbles over a password may show a piece of it, so the pieces count too, as
+    words of their own.
     """
-    found: set[str] = {text}
+    whole, pieces = {text}, set()
     for key, value in _pairs(text).items():
-        if key in {"PWD", "PASSWORD"} and value:
+        if key in {"PWD", "PASSWORD"}:
             plain = value[1:-1].replace("}}", "}") if value.startswith("{") else value
-            found |= {value, plain, *re.split(r"[;{}=\s]+", plain)}
-    return sorted((text for text in found if len(text) >= _SHORTEST), key=len, reverse=True)
+            whole |= {value, plain}
+            pieces |= {*re.split(r"[;{}=\s]+", plain)} - whole
+    found = [re.escape(secret) for secret in whole if len(secret) >= _SHORTEST]
+    found += [rf"\b{re.escape(piece)}\b" for piece in pieces if len(piece) >= _SHORTEST]
+    return [re.compile(pattern) for pattern in sorted(found, key=len, reverse=True)]
 
 
 class Session:
     """One connection, with what is known of its database."""
 
-    def __init__(self, raw: Any, driver: Any, dialect: Dialect, secrets: Sequence[str]) -> None:
+    def __init__(
+        self, raw: Any, driver: Any, dialect: Dialect, secrets: Sequence[re.Pattern[str]]
+    ) -> None:
         self.raw = raw
         self.dialect = dialect
         self._driver = driver
@@ -82,7 +92,8 @@ class Session:
         for statement in self.dialect.setup:
             self.run(statement.format(seconds=allowed, milliseconds=allowed * 1000))
         if not self.dialect.setup:
-            with self.translating():
+            # Not every driver knows this one.
+            with contextlib.suppress(self._driver.Error):
                 self.raw.timeout = allowed
         self._allowed = allowed
 
@@ -153,14 +164,16 @@ class Session:
             raise failed
 
 
-def translated(error: Any, secrets: Sequence[str], *, mysql: bool) -> StorageError | OptionError:
+def translated(
+    error: Any, secrets: Sequence[re.Pattern[str]], *, mysql: bool
+) -> StorageError | OptionError:
     """Return our error for a driver's; its cause is a copy of that one without secrets."""
     state = str(error.args[0]) if error.args else ""
     text = str(error.args[-1]) if error.args else type(error).__name__
-    for secret in secrets:
-        text = text.replace(secret, "***")
     code = _CODE.search(text)
     failure = failure_of(state, int(code[1]) if code and mysql else None, text)
+    for secret in secrets:
+        text = secret.sub("***", text)
     ours = failure.error_for(text)
     ours.__cause__ = type(error)(state, text)
     return ours
@@ -175,7 +188,8 @@ def open_session(text: str, *, connect_timeout: float, seconds: float) -> Sessio
     pairs = _pairs(text)
     for part, limits in _DRIVER_KEYS.items():
         if part in pairs.get("DRIVER", "").lower():
-            wanted = limits.format(connect=connect, seconds=math.ceil(seconds))
+            whole = math.ceil(seconds)
+            wanted = limits.format(connect=connect, seconds=whole, milliseconds=1000 * whole)
             added = {k: v for k, v in _pairs(wanted).items() if k not in pairs}
             text = f"{text.rstrip('; ')};{connection_string(added)}"
     failed = None
@@ -189,6 +203,10 @@ def open_session(text: str, *, connect_timeout: float, seconds: float) -> Sessio
         raise failed
     session = Session(raw, driver, dialect_of(name), secrets)
     try:
+        if session.dialect.encoding is not None:
+            raw.setencoding(session.dialect.encoding, ctype=driver.SQL_CHAR)
+            raw.setdecoding(driver.SQL_CHAR, session.dialect.encoding)
+            raw.setdecoding(driver.SQL_WCHAR, session.dialect.encoding, ctype=driver.SQL_CHAR)
         session.allow(seconds)
     except BaseException:
         session.close()

@@ -24,6 +24,9 @@ class Dialect:
 
     title: str
 
+    #: How text travels; None: as the driver has it.
+    encoding: str | None = None
+
     #: Run when a connection is made; ``{seconds}`` and ``{milliseconds}`` are the time limit.
     setup: tuple[str, ...] = ()
 
@@ -87,6 +90,7 @@ _STRICT = (
 
 MARIADB = Dialect(
     "MariaDB",
+    encoding="utf-8",  # its driver mangles names of more than 128 characters in UTF-16
     setup=(
         _STRICT,
         "SET SESSION max_statement_time = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}",
@@ -122,7 +126,6 @@ MYSQL = replace(
 
 SQLITE = Dialect(
     "SQLite",
-    setup=("PRAGMA busy_timeout = {milliseconds}",),
     same="{name} = ? COLLATE BINARY",
     binary="{name} COLLATE BINARY",
     slice="SUBSTR({blob}, ?, ?)",

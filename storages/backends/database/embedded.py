@@ -16,13 +16,14 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, Error, IntegrityError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, IntegrityError, transaction
 from django.db.models import F, Q
 
 from storages import names
 from storages.backends.database.chunks import ChunkedReader
 from storages.backends.database.configuration import django_database
 from storages.backends.database.failures import NO_TABLE, failure_of
+from storages.backends.database.forks import own_connection
 from storages.backends.database.listing import PAGE, children, end_of
 from storages.backends.database.tables import CHUNK, NAME_LENGTH, Models, models_for
 from storages.base import Entry, Reader, Source, Stat
@@ -225,7 +226,7 @@ class EmbeddedEngine:
 
     @property
     def _connection(self) -> Any:
-        return connections[self.using]
+        return own_connection(self.using)
 
     @property
     def _models(self) -> Models:
@@ -335,13 +336,14 @@ class EmbeddedEngine:
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
+        connection = self._connection
         try:
             yield
         except Error as error:
             ours = self._ours(error)
-            if not self.in_transaction:
+            if not (connection.in_atomic_block or connection.is_usable()):
                 # As Django does between requests: the next use connects again.
-                self._connection.close_if_unusable_or_obsolete()
+                connection.close()
             raise ours from error
 
     def _ours(self, error: Error) -> Exception:
