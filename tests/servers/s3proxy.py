@@ -61,6 +61,8 @@ class Fault:
     ``cut``: pass on so many bytes of the answer's body, then break the connection.
     ``flip``: change the bit of that byte of the answer's body; ``flip_up`` of the request's.
     ``wait``: seconds before the answer goes on.
+    ``ignore_range``: do not tell the server that a range was asked for.
+    ``changes``: headers of the answer that become something else.
     """
 
     status: int = 0
@@ -72,6 +74,8 @@ class Fault:
     flip: int | None = None
     flip_up: int | None = None
     wait: float = 0.0
+    ignore_range: bool = False
+    changes: Mapping[str, str] = field(default_factory=dict)
 
 
 def error_body(code: str, message: str = "", **more: str) -> bytes:
@@ -202,8 +206,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.command, self.path, skip_host=True, skip_accept_encoding=True
             )
             for name, value in self.headers.items():
-                if name.lower() not in _HOPS:
-                    connection.putheader(name, value)
+                if name.lower() in _HOPS or (fault.ignore_range and name.lower() == "range"):
+                    continue
+                connection.putheader(name, value)
             connection.endheaders(body or None)
             answer = connection.getresponse()
             self.owner.pause(fault.wait)
@@ -214,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in _HOPS:
-                    self.send_header(name, value)
+                    self.send_header(name, fault.changes.get(name.lower(), value))
             if answer.getheader("content-length") is None and self.command != "HEAD":
                 self.send_header("Connection", "close")
                 self.close_connection = True

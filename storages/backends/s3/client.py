@@ -100,7 +100,7 @@ def config(storage: S3Options) -> Any:
 
 def session(storage: S3Options) -> Any:
     """Return a boto3 session with the storage's credentials; without any, boto3 finds them."""
-    Session = library("boto3.session", "s3").Session  # noqa: N806 - a class
+    Session = library("boto3", "s3").Session  # noqa: N806 - a class
     given = {
         "aws_access_key_id": storage.access_key,
         "aws_secret_access_key": storage.secret_key,
