@@ -41,8 +41,8 @@ MOST_PARTS = 10_000
 MOST_COPY = 5 * 1024 * MiB
 COPY_PART = 512 * MiB
 #: How much is held in memory at once, in all threads.
-MEMORY = 32 * MiB
-THREADS = 4
+MEMORY = 24 * MiB
+THREADS = 3
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 #: Parameters that every request of one upload repeats.
@@ -127,22 +127,21 @@ def upload(
     """Store ``source`` under ``key``; with ``create``, raise AlreadyExists when that is taken."""
     cut = plan(storage, source.size)
 
+    def send(upload_id: str, repeated: Mapping[str, Any], number: int, data: bytes) -> Any:
+        return storage._request(
+            "upload_part",
+            key,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=io.BytesIO(data),
+            **storage._digest(data),
+            **repeated,
+        )
+
     def parts(upload_id: str, repeated: Mapping[str, Any]) -> Iterator[Callable[[], Any]]:
         for number, _, length in cut.parts(source.size):
-            data = source.read(length)
-
-            def send(number: int = number, data: bytes = data) -> Any:
-                return storage._request(
-                    "upload_part",
-                    key,
-                    UploadId=upload_id,
-                    PartNumber=number,
-                    Body=io.BytesIO(data),
-                    **storage._digest(data),
-                    **repeated,
-                )
-
-            yield send
+            # Bound to nothing here: it is gone when it has been sent.
+            yield partial(send, upload_id, repeated, number, source.read(length))
 
     _whole(storage, key, parameters, parts, cut.threads, create=create)
 
@@ -230,6 +229,7 @@ def _send(
     with ThreadPoolExecutor(threads, thread_name_prefix="storages-s3") as pool:
         for number, send in enumerate(parts, start=1):
             job = partial(repeat, storage, send)
+            del send  # it holds the part
             if threads == 1:
                 answers[number] = job()
                 continue
@@ -237,6 +237,7 @@ def _send(
                 pending[pool.submit(contextvars.copy_context().run, job)] = number
             except RuntimeError:  # the interpreter is ending and starts no threads any more
                 answers[number] = job()
+            del job
             collect(room=threads - 1)
         collect(room=0)
     return [
