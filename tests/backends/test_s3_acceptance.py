@@ -108,11 +108,10 @@ class MyStorage(models.Model):
 @pytest.fixture
 def default(server: S3Server, bucket: str) -> Iterator[Any]:
     """The default storage of a project that keeps its files at the server; the model's table."""
-    entry = {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": server.options(bucket_name=bucket),
-    }
-    with override_settings(STORAGES={"default": entry}):
+    entry = {"BACKEND": "storages.backends.s3.S3Storage"}
+    # As settings: Django 4.2 forgets OPTIONS in override_settings().
+    settings = server.settings(bucket_name=bucket)
+    with override_settings(STORAGES={"default": entry}, **settings):
         with connection.schema_editor() as editor:
             editor.create_model(MyStorage)
         yield default_storage

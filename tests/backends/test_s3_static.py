@@ -55,12 +55,14 @@ class Project:
     @contextmanager
     def settings(self, backend: str, **more: Any) -> Iterator[None]:
         """Its settings."""
-        options = self.server.options(bucket_name=self.bucket, **more)
+        # As settings: Django 4.2 forgets OPTIONS in override_settings().
+        settings = self.server.settings(bucket_name=self.bucket, **more)
         with override_settings(
+            **settings,
             DEBUG=False,
             STATICFILES_DIRS=[str(self.directory)],
             STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
-            STORAGES={"staticfiles": {"BACKEND": backend, "OPTIONS": options}},
+            STORAGES={"staticfiles": {"BACKEND": backend}},
         ):
             yield
 

@@ -40,6 +40,14 @@ class S3Server(Server):
             **more,
         }
 
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Return the same as Django settings."""
+        from storages.backends.s3 import S3Storage
+        from storages.options import options_of
+
+        declared = options_of(S3Storage)
+        return {declared[name].settings[0]: value for name, value in self.options(**more).items()}
+
     def client(self, **more: Any) -> Any:
         """A plain boto3 client, for what a test does behind the storage's back."""
         import boto3
