@@ -74,8 +74,13 @@ def attempts(storage: S3Options) -> int:
     return storage.max_attempts
 
 
-def config(storage: S3Options) -> Any:
-    """Return the botocore Config that the options make."""
+def config(storage: S3Options, *, aws: bool | None = None) -> Any:
+    """Return the botocore Config that the options make.
+
+    ``aws`` says whether the server is Amazon's; None: as far as the options tell.
+    """
+    if aws is None:
+        aws = is_aws(storage.effective_endpoint_url)
     Config = library("botocore.config", "s3").Config  # noqa: N806 - a class
     style = storage.addressing_style
     values: dict[str, Any] = {
@@ -87,7 +92,7 @@ def config(storage: S3Options) -> Any:
         "s3": {"addressing_style": style} if style in {"path", "virtual", "auto"} else None,
         "request_checksum_calculation": storage.request_checksum,
     }
-    if storage.request_checksum is None and not is_aws(storage.effective_endpoint_url):
+    if storage.request_checksum is None and not aws:
         # Other servers refuse the trailing checksums that boto3 sends since 1.36.
         values["request_checksum_calculation"] = "when_required"
     ours = Config(**{name: value for name, value in values.items() if value is not None})
@@ -111,14 +116,20 @@ def session(storage: S3Options) -> Any:
 
 
 def _make(storage: S3Options) -> Any:
-    client = session(storage).client(
-        "s3",
-        region_name=storage.region_name,
-        use_ssl=storage.use_ssl,
-        verify=storage.verify,
-        endpoint_url=storage.effective_endpoint_url,
-        config=config(storage),
-    )
+    def make(*, aws: bool) -> Any:
+        return session(storage).client(
+            "s3",
+            region_name=storage.region_name,
+            use_ssl=storage.use_ssl,
+            verify=storage.verify,
+            endpoint_url=storage.effective_endpoint_url,
+            config=config(storage, aws=aws),
+        )
+
+    aws = is_aws(storage.effective_endpoint_url)
+    client = make(aws=aws)
+    if aws and not is_aws(client.meta.endpoint_url):  # AWS_ENDPOINT_URL_S3, ~/.aws/config
+        client = make(aws=False)
     client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
     _obey_deadlines(client)
     return client

@@ -31,7 +31,7 @@ __all__ = ["Kind", "forget", "honours", "taking"]
 #: A request that may be told not to replace.
 Kind: TypeAlias = Literal["put", "complete", "copy"]
 
-_learned: dict[tuple[str | None, str, Kind], bool] = {}
+_learned: dict[tuple[str, str, Kind], bool] = {}
 _learning = threading.RLock()
 #: Saves of one name in this process take turns where the server does not see to it.
 _turns = [threading.RLock() for _ in range(64)]
@@ -46,7 +46,7 @@ def honours(storage: S3Storage, kind: Kind, key: str) -> bool:
     declared = storage.conditional_writes
     if declared is not None:
         return declared
-    endpoint = storage.effective_endpoint_url
+    endpoint = storage.client.meta.endpoint_url
     if is_aws(endpoint):
         return kind != "copy" or _knows_copy(storage)
     place = (endpoint, storage.current_bucket, kind)
