@@ -7,10 +7,12 @@ the condition on CompleteMultipartUpload (it replaces, silently) and If-Match on
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import subprocess
 import uuid
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tests.servers.process import HOST, Server, find, free_port
 from tests.servers.s3 import S3Server
@@ -151,8 +153,11 @@ class RadosGW(S3Server):
             "--keyring",
             str(self.directory / "keyring"),
             "--rgw-frontends",
-            f"beast endpoint={HOST}:{self.port} tcp_nodelay=1",
+            f"beast {self._listens()} tcp_nodelay=1",
         ]
+
+    def _listens(self) -> str:
+        return f"endpoint={HOST}:{self.port}"
 
     def start(self) -> None:
         """Start the gateway, and first of all the daemons behind it."""
@@ -184,3 +189,57 @@ class RadosGW(S3Server):
         command = [ceph, *self._configured, "osd", "stat", "-f", "json"]
         shown = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
         return bool(json.loads(shown)["num_up_osds"])
+
+
+class RadosGWOverTLS(RadosGW):
+    """The same over TLS, with a certificate of its own making: ``certificate`` is to be trusted."""
+
+    packages: ClassVar[tuple[str, ...]] = (*PACKAGES, "openssl")
+
+    @property
+    def certificate(self) -> str:
+        """The file of the certificate."""
+        return str(self.directory / "server.crt")
+
+    @property
+    def endpoint(self) -> str:
+        """The server's URL."""
+        return f"https://{HOST}:{self.port}"
+
+    def options(self, **more: Any) -> dict[str, Any]:
+        """Options for S3Storage, which trusts the certificate."""
+        return super().options(**{"verify": self.certificate, **more})
+
+    def client(self, **more: Any) -> Any:
+        """A plain boto3 client that trusts it, and sends the checksums that radosgw takes."""
+        from botocore.config import Config
+
+        config = Config(request_checksum_calculation="when_required")
+        return super().client(verify=self.certificate, config=config, **more)
+
+    def prepare(self) -> None:
+        """Make the cluster, and the certificate."""
+        super().prepare()
+        self.run(find("openssl", package="openssl"), "req", "-x509", "-newkey", "rsa:2048",
+                 "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                 "-addext", f"subjectAltName=IP:{HOST}",
+                 "-keyout", self.certificate + ".key", "-out", self.certificate)  # fmt: skip
+
+    def is_ready(self) -> bool:
+        """Whether it shakes hands."""
+        context = ssl.create_default_context(cafile=self.certificate)
+        try:
+            with (
+                socket.create_connection((HOST, self.port), timeout=5) as plain,
+                context.wrap_socket(plain, server_hostname=HOST),
+            ):
+                return True
+        except OSError:
+            return False
+
+    def _listens(self) -> str:
+        key = f"{self.certificate}.key"
+        return (
+            f"ssl_endpoint={HOST}:{self.port} "
+            f"ssl_certificate={self.certificate} ssl_private_key={key}"
+        )
