@@ -26,6 +26,8 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 #: Objects up to this size are compared with their MD5; larger ones mostly have none.
 MOST_VERIFIED = 32 * 1024 * 1024
+#: So much is taken from a stream at once, when it is read on and on: each time has its price.
+MOST_AHEAD = 8 * BLOCK
 #: So much of a stream that is not wanted any more is read, to keep its connection.
 _DRAINED = BLOCK
 
@@ -193,6 +195,8 @@ class _Body:
         self.start = start
         self._stream = stream
         self._left = stat.size - start
+        self._ahead = memoryview(b"")
+        self._block = BLOCK
         self._request = Request(storage, "get_object", storage.current_bucket, key)
         self._md5: Any = None
         self._check: Callable[[str], None] | None = None
@@ -216,17 +220,26 @@ class _Body:
         wanted = min(len(buffer), self._left)
         if not wanted:
             return 0
-        self._bound()
-        with translated(self._request):
-            data = self._stream.read(wanted)
-        count = len(data)
-        buffer[:count] = data
+        if not self._ahead:
+            self._fill(wanted)
+        count = min(wanted, len(self._ahead))
+        buffer[:count] = self._ahead[:count]
+        self._ahead = self._ahead[count:]
         self._left -= count
-        if self._md5 is not None:
-            self._md5.update(data)
         if not self._left:
             self._finish()
         return count
+
+    def _fill(self, wanted: int) -> None:
+        """Take more from the stream than is wanted, once a good deal of it has been."""
+        size = max(wanted, self._block)
+        self._block = min(2 * self._block, MOST_AHEAD)
+        self._bound()
+        with translated(self._request):
+            data = self._stream.read(min(size, self._left))
+        if self._md5 is not None:
+            self._md5.update(data)
+        self._ahead = memoryview(data)
 
     def close(self) -> None:
         """Give the connection back, if that is cheaper than a new one; else close it."""
