@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -131,10 +132,8 @@ class LocalStorage(BaseStorage, FileSystemStorage):
     # ------------------------------------------------------------------ hooks
 
     def _stat(self, key: str) -> Stat:
-        try:
+        with _looking_up():
             found = self._path(key).stat()
-        except OSError as error:
-            raise self._absent(error) from error
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectory
         return _described(found)
@@ -142,11 +141,12 @@ class LocalStorage(BaseStorage, FileSystemStorage):
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> LocalReader:
         path = self._path(key)
         try:
-            file = io.FileIO(path, opener=_open_at_once)
-        except OSError as error:
+            with _looking_up():
+                file = io.FileIO(path, opener=_open_at_once)
+        except PermissionError as error:
             if WINDOWS and path.is_dir():
                 raise IsADirectory from error
-            raise self._absent(error) from error
+            raise
         try:
             return _reader(file, offset, version)
         except BaseException:
@@ -158,19 +158,22 @@ class LocalStorage(BaseStorage, FileSystemStorage):
 
     def _remove(self, key: str) -> None:
         path = self._path(key)
-        try:
-            path.unlink()
-        except OSError:
-            # What systems say to unlink() of a directory differs.
-            if path.is_symlink() or not path.is_dir():
-                raise
-            path.rmdir()
+        with _looking_up():
+            try:
+                path.unlink()
+            except OSError:
+                # What systems say to unlink() of a directory differs.
+                if path.is_symlink() or not path.is_dir():
+                    raise
+                path.rmdir()
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         path = self._path(prefix)
         if not prefix and not os.path.lexists(path):
             return  # nothing has been saved yet: the first save makes it
-        with os.scandir(path) as entries:
+        with _looking_up():
+            listing = os.scandir(path)
+        with listing as entries:
             for entry in entries:
                 yield Entry(entry.name, is_dir=entry.is_dir())
 
@@ -180,8 +183,9 @@ class LocalStorage(BaseStorage, FileSystemStorage):
 
     def _move(self, key: str, target: str, *, overwrite: bool) -> None:
         path = self._path(key)
-        if path.is_dir():
-            raise IsADirectory
+        with _looking_up():
+            if path.is_dir():
+                raise IsADirectory
         self._publisher().move(path, self._path(target), overwrite=overwrite)
 
     def _url_of(self, key: str) -> str:
@@ -195,6 +199,11 @@ class LocalStorage(BaseStorage, FileSystemStorage):
     def base_location(self) -> str:
         """The directory, as ``location``."""
         return self.location
+
+    @base_location.setter
+    def base_location(self, value: str) -> None:
+        # Django's StaticFilesStorage takes both away without a STATIC_ROOT, and says so later.
+        self.location = value
 
     def path(self, name: str) -> str:
         """Return the absolute path of a file, whether it exists or not."""
@@ -239,16 +248,22 @@ class LocalStorage(BaseStorage, FileSystemStorage):
 
     def _is_taken(self, key: str) -> bool:
         try:
-            self._path(key).lstat()
-        except OSError as error:
-            if isinstance(self._absent(error), (FileNotFoundError, NotADirectoryError)):
-                return False
-            raise
+            with _looking_up():
+                self._path(key).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         return True
 
-    def _absent(self, error: OSError) -> OSError:
-        """Return the error, or NotFound for a name that is too long to exist on this disk."""
-        return NotFound() if error.errno == errno.ENAMETOOLONG else error
+
+@contextmanager
+def _looking_up() -> Iterator[None]:
+    """No file has a name that is longer than the disk allows."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise NotFound from error
+        raise
 
 
 def _open_at_once(path: str, flags: int) -> int:

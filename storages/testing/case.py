@@ -24,7 +24,7 @@ from django.db import connections
 
 from storages.errors import StorageError
 
-__all__ = ["ContractCase", "Listing", "listing_of"]
+__all__ = ["ContractCase", "Listing", "SameName", "listing_of"]
 
 if TYPE_CHECKING:
     _Base = unittest.TestCase
@@ -33,6 +33,8 @@ else:
 
 #: What listdir() returns, as sets.
 Listing = tuple[set[str], set[str]]
+
+SameName = Literal["alternative", "overwrite", "content-addressed"]
 
 SLOW = os.environ.get("STORAGES_CONTRACT_SLOW", "1") != "0"
 HUGE = os.environ.get("STORAGES_CONTRACT_HUGE", "0") != "0"
@@ -56,7 +58,7 @@ class ContractCase(_Base):
 
     # What the storage promises ------------------------------------------------------------------
 
-    same_name: ClassVar[Literal["alternative", "overwrite", "content-addressed"]] = "alternative"
+    same_name: ClassVar[SameName] = "alternative"
     """What saving a name twice does: the second file gets another name, replaces the first, or
     names follow the content (the same content has one name, different contents never collide)."""
 
@@ -210,9 +212,12 @@ class ContractCase(_Base):
 
     @contextmanager
     def refusing(self, storage: Any) -> Iterator[None]:
-        """Make the store refuse to remove files, for Z08. Unless overridden, the hook refuses."""
+        """Make the store refuse to remove files, for Z08. Unless overridden, the hooks refuse."""
         refusal = PermissionError(13, "Permission denied")
-        with mock.patch.object(storage, "_remove", side_effect=refusal):
+        with (
+            mock.patch.object(storage, "_remove", side_effect=refusal),
+            mock.patch.object(storage, "_remove_many", side_effect=refusal),
+        ):
             yield
 
     @contextmanager
@@ -221,6 +226,7 @@ class ContractCase(_Base):
         with (
             mock.patch.object(storage, "_stat", side_effect=failure),
             mock.patch.object(storage, "_is_dir", side_effect=failure),
+            mock.patch("storages.hooks.sleep"),  # the pauses between attempts
         ):
             yield
 

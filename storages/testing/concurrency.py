@@ -149,6 +149,7 @@ class ConcurrencyContract(ContractCase):
             for step in range(3):
                 data = self.content(10_000, seed=10_000 * number + step)
                 name = self.put(f"t{number}/{step}.txt", data)
+                self.assertEqual(name, self.expected_name(f"t{number}/{step}.txt", data))
                 self.assertEqual(self.read(name), data)
                 self.assertEqual(self.storage.size(name), len(data))
                 self.assertIn(

@@ -13,7 +13,8 @@ import pathlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
@@ -60,8 +61,9 @@ class ConsumersContract(ContractCase):
                 path = pathlib.Path(directory, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-                # Stores tell times in seconds: written again below, it is still the older one.
-                os.utime(path, (time.time() - 60,) * 2)
+                # Written before the stored file in every case: collectstatic compares seconds.
+                minute_ago = time.time() - 60
+                os.utime(path, (minute_ago, minute_ago))
             command = Command()
             command.storage = storage
             # As its constructor does: a storage without paths is a remote one.
@@ -104,7 +106,9 @@ class ConsumersContract(ContractCase):
         changed = f"css/b{self.static_suffix}"
         files[changed] = self.content(300)
         self.storage.delete(changed)
-        self.assertIn("1 static file copied", self.collect(files, self.storage))
+        # Without times all of them are copied again.
+        copied = "1 static file" if "modified" in self.supports_times else "3 static files"
+        self.assertIn(f"{copied} copied", self.collect(files, self.storage))
         self.assertFiles(files)
 
     def test_D01_collectstatic_changed_file(self) -> None:
@@ -334,9 +338,10 @@ class ConsumersContract(ContractCase):
         self.assertEqual(b"".join(response), data)
         response.close()
 
-    def aliases(self, **named: Any) -> Any:
+    @contextmanager
+    def aliases(self, **named: Any) -> Iterator[None]:
         """Settings under which each alias names a storage like the given one."""
-        configured = {
+        configured: dict[str, dict[str, Any]] = {
             "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
             "staticfiles": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
         }
@@ -345,7 +350,11 @@ class ConsumersContract(ContractCase):
             if args:
                 self.not_applicable("positional arguments cannot be written into STORAGES")
             configured[alias] = {"BACKEND": path, "OPTIONS": kwargs}
-        return override_settings(STORAGES=configured)
+        with override_settings(STORAGES=configured):
+            # Django 4.2 and 5.0 drop the OPTIONS of these two when a test overrides STORAGES.
+            backends: Any = storages.backends
+            backends.update(configured)
+            yield
 
     def test_D05_default_storage(self) -> None:
         """``STORAGES["default"]`` may name the storage; ``default_storage`` is it then."""

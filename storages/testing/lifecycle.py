@@ -6,7 +6,7 @@ import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -98,7 +98,7 @@ class LifecycleContract(ContractCase):
         """F22: every error is ours, an OSError, says what, where and on which file, and pickles."""
         self.needs("extended")
         name = self.put("d/p.txt")
-        attempts = [
+        attempts: list[tuple[Callable[[], Any], str]] = [
             (lambda: self.storage.open("no/missing.txt"), "no/missing.txt"),
             (lambda: self.storage.size("no/missing.txt"), "no/missing.txt"),
             (lambda: self.storage.stat("no/missing.txt"), "no/missing.txt"),

@@ -65,7 +65,7 @@ class NamesContract(ContractCase):
 
     def test_N01_odd_names_of_directories(self) -> None:
         """An odd name works as a directory too."""
-        files = {}
+        files: dict[str, bytes] = {}
         for odd in ODD_NAMES.values():
             data = self.content()
             files[self.put(f"{odd}/f.txt", data)] = data
@@ -81,7 +81,7 @@ class NamesContract(ContractCase):
 
     def test_N03_similar_names_do_not_collide(self) -> None:
         """Names that only look alike are different files."""
-        files = {}
+        files: dict[str, bytes] = {}
         names = ["x/a", "x/a_b", "x/a-b", "x/a b", "x/a.b", "x/ab", "x/a%20b", "x/a+b", "xa", "x_a"]
         for wanted in names:
             data = self.content()
@@ -271,7 +271,7 @@ class NamesContract(ContractCase):
 
     def test_N12_deleting_metacharacters(self) -> None:
         """Deleting ``a%`` or ``a_`` deletes that file only."""
-        files = {}
+        files: dict[str, bytes] = {}
         for wanted in ("a%", "a_", "ab", "a*", "abc"):
             data = self.content()
             files[self.put(f"m/{wanted}", data)] = data
@@ -282,7 +282,7 @@ class NamesContract(ContractCase):
 
     def test_N13_names_like_temporary_ones_are_ordinary(self) -> None:
         """Names that other programs use for temporary and lock files are the user's own."""
-        files = {}
+        files: dict[str, bytes] = {}
         for number, wanted in enumerate(
             (
                 "x.part",

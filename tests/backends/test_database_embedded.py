@@ -514,6 +514,20 @@ def test_the_command_says_when_there_is_nothing_to_do() -> None:
         call_command("createstoragetable", "t", "--database=nosuch")
 
 
+def test_the_command_leaves_other_storages_alone() -> None:
+    """A project that serves no static files has a storage for them that cannot be constructed."""
+    configured = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "files": {
+            "BACKEND": "storages.backends.database.DatabaseStorage",
+            "OPTIONS": {"using": "default", "db_table": "t_alone"},
+        },
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    with override_settings(STORAGES=configured, STATIC_URL=None, DEBUG=True):
+        assert "t_alone" in create("--dry-run")
+
+
 def test_a_connection_that_died_is_opened_anew() -> None:
     """Outside a transaction a storage survives a restart of the server, as ODBC's does."""
     from tests.servers import shared

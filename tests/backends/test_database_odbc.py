@@ -292,7 +292,7 @@ def test_a_name_too_long_for_the_column_is_refused(
     database: OdbcDatabase, table: Callable[..., dict[str, Any]]
 ) -> None:
     """Never cut, also not by a MariaDB that would cut; SQLite has no such limit."""
-    with DatabaseStorage(table(COLUMNS[database.kind].replace("255", "20"))) as storage:
+    with DatabaseStorage(table(COLUMNS[database.kind].replace("640", "20"))) as storage:
         put(storage, "n" * 20, b"fits")
         if database.kind == "sqlite":
             put(storage, "n" * 21, b"fits too")

@@ -161,7 +161,7 @@ def main() -> None:
     """Start a fork per line, until there are no more."""
     settings.FILE_UPLOAD_TEMP_DIR = sys.argv[1]
     django.setup()
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=Path(sys.argv[1]).parent) as directory:
         rehearse(Path(directory))
     # The forks wait for it: a signal, because a read would be one of the traced calls.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})

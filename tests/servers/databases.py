@@ -28,10 +28,10 @@ ODBC = ("sqlite", "postgresql", "mariadb")
 
 # As the documentation says they are best made.
 COLUMNS = {
-    "sqlite": "name varchar(255) PRIMARY KEY, content blob, size bigint",
-    "postgresql": 'name varchar(255) COLLATE "C" PRIMARY KEY, content bytea, size bigint',
+    "sqlite": "name varchar(640) PRIMARY KEY, content blob, size bigint",
+    "postgresql": 'name varchar(640) COLLATE "C" PRIMARY KEY, content bytea, size bigint',
     "mariadb": (
-        "name varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PRIMARY KEY,"
+        "name varchar(640) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PRIMARY KEY,"
         " content longblob, size bigint"
     ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.apps import apps
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.storage import Storage, storages
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections, models, router, transaction
+from django.utils.module_loading import import_string
 
 from storages.backends.database import DatabaseStorage
 from storages.backends.database.tables import models_for
@@ -107,7 +108,7 @@ def _statements(connection: Any, model: Any) -> list[str]:
 
 def _used() -> Iterator[tuple[str, str]]:
     """Yield database and table of each embedded storage that the project has configured."""
-    found: list[Storage] = [storages[alias] for alias in storages.backends]
+    found: list[Storage] = [storages[alias] for alias in _aliases()]
     if hasattr(settings, "DB_FILES"):
         found.append(DatabaseStorage())
     for model in apps.get_models():
@@ -117,3 +118,12 @@ def _used() -> Iterator[tuple[str, str]]:
         place = storage.embedded_in if isinstance(storage, DatabaseStorage) else None
         if place is not None:
             yield place
+
+
+def _aliases() -> Iterator[str]:
+    """Yield the aliases in STORAGES of our kind; other storages may want settings of their own."""
+    entries: Mapping[str, Any] = storages.backends
+    for alias, entry in entries.items():
+        kind = import_string(entry["BACKEND"])
+        if isinstance(kind, type) and issubclass(kind, DatabaseStorage):
+            yield alias

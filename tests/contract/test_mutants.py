@@ -1,0 +1,49 @@
+"""The contract finds defects: a storage with one fails the case that is about it."""
+
+from __future__ import annotations
+
+import gc
+import unittest
+import warnings
+from typing import Any
+
+import pytest
+
+from storages.testing import MemoryStorage, StorageContract
+from tests.contract import places
+from tests.contract.mutants import MUTANTS
+
+
+def outcome(storage_class: type[Any], case: str) -> unittest.TestResult:
+    """Run one case for a storage class."""
+
+    class Case(places.Memory, StorageContract, unittest.TestCase):
+        secrets = ("hunter2-hunter2",)
+
+        def make_storage(self) -> Any:
+            return storage_class(place=self.place)
+
+    result = unittest.TestResult()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of what a failing case leaves open
+        Case(case).run(result)
+        gc.collect()
+    return result
+
+
+CASES = {mutant: case for mutant, case in MUTANTS.items() if case.startswith("test_")}
+
+
+@pytest.mark.parametrize("mutant", CASES, ids=lambda mutant: mutant.__name__)
+def test_defect_is_found(mutant: type[Any]) -> None:
+    """The case fails for the storage with the defect."""
+    result = outcome(mutant, CASES[mutant])
+    assert result.testsRun == 1
+    assert result.failures or result.errors
+
+
+@pytest.mark.parametrize("case", sorted(set(CASES.values())))
+def test_case_passes_without_defect(case: str) -> None:
+    """The same case passes for the storage without defects."""
+    result = outcome(MemoryStorage, case)
+    assert (result.testsRun, result.failures, result.errors, result.skipped) == (1, [], [], [])
