@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 
 from storages import deadline
-from storages.backends.s3 import S3Storage, reading
+from storages.backends.s3 import S3Storage, conditions, reading
 from storages.backends.s3 import client as clients
 from storages.errors import (
     AlreadyExists,
@@ -81,9 +81,12 @@ def make(server: S3Server, proxy: S3Proxy, bucket: str) -> Iterator[Make]:
 
 
 @pytest.fixture
-def storage(make: Make) -> S3Storage:
-    """One of them."""
-    return make()
+def storage(make: Make, proxy: S3Proxy) -> S3Storage:
+    """One of them, which knows already what its server does with parts."""
+    storage = make()
+    assert conditions.honours(storage, "complete", "x")
+    proxy.clear()
+    return storage
 
 
 @pytest.fixture
@@ -361,6 +364,36 @@ def test_copying_answers_200_with_an_error(
     with pytest.raises(Unavailable):
         storage.move("a.txt", "c.txt", overwrite=True)
     assert stored(raw, bucket) == {"a.txt": SMALL, "b.txt": SMALL}
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(SMALL, "put"), (LARGE, "complete")], ids=["small", "large"]
+)
+def test_a_lost_answer_to_copying_is_no_loss(  # noqa: PLR0913, PLR0917 - fixtures
+    storage: S3Storage, proxy: S3Proxy, raw: Any, bucket: str, content: bytes, kind: str
+) -> None:
+    """The copy is there: that is success, though repeating it found the name taken."""
+    raw.put_object(Bucket=bucket, Key="a.bin", Body=content)
+    conditions.honours(storage, "copy", "x")
+    proxy.fail(kind, LOST)
+    assert storage.copy("a.bin", "b.bin") == "b.bin"
+    fired(proxy)
+    assert stored(raw, bucket) == {"a.bin": content, "b.bin": content}
+
+
+def test_a_move_whose_second_half_fails(
+    storage: S3Storage, proxy: S3Proxy, raw: Any, bucket: str
+) -> None:
+    """Deleting is repeated by itself; when it never succeeds both files are there."""
+    storage.save("a.txt", ContentFile(SMALL))
+    proxy.fail("delete", BUSY)
+    assert storage.move("a.txt", "b.txt", overwrite=True) == "b.txt"
+    fired(proxy)
+    assert stored(raw, bucket) == {"b.txt": SMALL}
+    proxy.rule = lambda request: BUSY if request.kind == "delete" else None
+    with pytest.raises(Unavailable):
+        storage.move("b.txt", "c.txt", overwrite=True)
+    assert stored(raw, bucket) == {"b.txt": SMALL, "c.txt": SMALL}
 
 
 def test_copying_what_is_too_large_for_one_request(

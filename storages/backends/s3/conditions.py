@@ -44,8 +44,8 @@ def honours(storage: S3Storage, kind: Kind, key: str) -> bool:
     server cannot be reached is no answer: it raises Unavailable.
     """
     declared = storage.conditional_writes
-    if declared is not None:
-        return declared
+    if declared is False or (declared and kind == "put"):
+        return declared  # many servers know the condition on PUT and pass over the others
     endpoint = storage.client.meta.endpoint_url
     if is_aws(endpoint):
         return kind != "copy" or _knows_copy(storage)

@@ -67,8 +67,8 @@ class S3Options:
     conditional_writes: bool | None = option(
         settings=("AWS_S3_CONDITIONAL_WRITES",),
         type=bool,
-        help="Whether the server refuses to replace an object when asked to (If-None-Match). "
-        "None: AWS does, another server is tried out once per process.",
+        help="Whether the server refuses to replace an object by PUT when asked to "
+        "(If-None-Match). None: AWS does, another server is tried out once per process.",
     )
     auto_create_bucket: bool = option(
         settings=("AWS_AUTO_CREATE_BUCKET",),

@@ -30,6 +30,8 @@ MOST_VERIFIED = 32 * 1024 * 1024
 MOST_AHEAD = 8 * BLOCK
 #: So much of a stream that is not wanted any more is read, to keep its connection.
 _DRAINED = BLOCK
+#: Seconds to wait for it: it should be here already.
+_PATIENCE = 0.1
 
 #: Endpoints whose ETags turned out to be something else than an MD5.
 _other_etags: set[str | None] = set()
@@ -246,8 +248,9 @@ class _Body:
         self._check = None
         if 0 < self._left <= _DRAINED and retry.remaining() is None:
             try:
+                self._stream.set_socket_timeout(_PATIENCE)
                 self.skip(self._left)
-            except (StorageError, OSError):
+            except OSError:
                 self._left = 0  # the rest was not wanted anyway
         self._stream.close()
 

@@ -12,12 +12,12 @@ from storages import names
 from storages.backends.s3 import checks, reading, writing
 from storages.backends.s3 import client as clients
 from storages.backends.s3.faults import CODES, NotSupported
-from storages.backends.s3.multipart import Patience
+from storages.backends.s3.multipart import Patience, repeat
 from storages.backends.s3.preload import Catalogue
 from storages.backends.s3.requests import S3Requests
 from storages.backends.s3.urls import S3URLs
 from storages.base import RemoteStorage
-from storages.errors import NotFound, OptionError, StorageError
+from storages.errors import NotFound, OptionError, StorageError, Unavailable
 from storages.files import Mode, StorageFile
 from storages.readers import Entry, Reader, Stat
 from storages.retry import Retry
@@ -157,7 +157,11 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
             self._written(key)
 
     def _remove(self, key: str) -> None:
-        self._request("delete_object", self._key(key))
+        try:
+            self._request("delete_object", self._key(key))
+        except NotFound:
+            self._removed([key])
+            raise
         self._removed([key])
 
     def _list(self, prefix: str) -> Iterator[Entry]:
@@ -188,7 +192,11 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
     def _move(self, key: str, target: str, *, overwrite: bool) -> None:
         """S3 has no renaming: the copy is complete before the original goes."""
         self._copy(key, target, overwrite=overwrite)
-        self._remove(key)
+        try:
+            repeat(self, lambda: self._remove(key))
+        except Unavailable as error:
+            vars(error)["final"] = True  # begun anew, it would meet its own copy
+            raise
 
     def _remove_many(self, keys: list[str]) -> Any:
         first: StorageError | None = None

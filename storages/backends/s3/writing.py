@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from storages.backends.s3 import conditions, multipart
 from storages.backends.s3.encoding import encoded
 from storages.backends.s3.faults import Conflict, code_of
-from storages.errors import AlreadyExists, StorageError
+from storages.errors import AlreadyExists, StorageError, Unavailable
 from storages.retry import sleep
 from storages.staging import BLOCK, Source, Spool
 
@@ -112,6 +112,31 @@ def _send(
 
 def copy_object(storage: S3Storage, key: str, target: str, *, overwrite: bool) -> None:
     """Copy ``key`` to ``target`` within S3. Raises NotFound, and AlreadyExists unless overwrite."""
+    attempts = 0
+
+    def attempt() -> None:
+        nonlocal attempts
+        attempts += 1
+        try:
+            _copy_once(storage, key, target, overwrite=overwrite)
+        except AlreadyExists:
+            # A repeated copy may meet its own first attempt, whose answer was lost.
+            if attempts == 1 or not _is_copy(storage, key, target):
+                raise
+
+    try:
+        multipart.repeat(storage, attempt)
+    except Unavailable as error:
+        vars(error)["final"] = True
+        raise
+
+
+def _is_copy(storage: S3Storage, key: str, target: str) -> bool:
+    one, other = storage._head(key), storage._head(target)
+    return all(one.get(fact) == other.get(fact) for fact in ("ContentLength", "ETag"))
+
+
+def _copy_once(storage: S3Storage, key: str, target: str, *, overwrite: bool) -> None:
     if overwrite:
         _copy(storage, key, target, create=False)
     elif conditions.honours(storage, "copy", target):
