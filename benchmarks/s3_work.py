@@ -270,7 +270,7 @@ class Row:
 def rows(size: int) -> dict[str, Row]:
     """Every row, by a short name; ``size`` is that of the large file in bytes."""
     large = f"{size // MIB} MB"
-    big = partial(Row, size=size, times=4)
+    big = partial(Row, size=size, times=7)
     whole = "boto3 0.95, growth 64"
     url = partial(Row, storage=storage_url, size=300, times=10, per=300)
     unsigned = {"querystring_auth": False}
