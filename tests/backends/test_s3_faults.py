@@ -600,6 +600,19 @@ def test_a_deadline_bounds_a_server_that_does_not_answer(
     assert storage.size("a.txt") == 1
 
 
+def test_a_deadline_bounds_reading(storage: S3Storage, proxy: S3Proxy) -> None:
+    """Between two reads too, and not when everything has come already."""
+    storage.save("a.bin", ContentFile(SMALL))
+    with storage.open("a.bin") as file, deadline(5):
+        assert file.read(10) == SMALL[:10]
+        assert file.read() == SMALL[10:]
+    with storage.open("a.bin") as file:
+        assert file.read(10) == SMALL[:10]
+        file.seek(200_000)
+        with deadline(0), pytest.raises(Timeout):
+            file.read(100_000)
+
+
 def test_read_timeout_bounds_every_request(make: Make, proxy: S3Proxy) -> None:
     """A server that does not answer costs attempts times read_timeout."""
     storage = make(read_timeout=0.3, max_attempts=2)

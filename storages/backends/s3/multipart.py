@@ -41,8 +41,8 @@ MOST_PARTS = 10_000
 MOST_COPY = 5 * 1024 * MiB
 COPY_PART = 512 * MiB
 #: How much is held in memory at once, in all threads.
-MEMORY = 24 * MiB
-THREADS = 3
+MEMORY = 16 * MiB
+THREADS = 2
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 #: Parameters that every request of one upload repeats.

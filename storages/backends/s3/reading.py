@@ -248,7 +248,7 @@ class _Body:
         self._check = None
         if 0 < self._left <= _DRAINED and retry.remaining() is None:
             try:
-                self._stream.set_socket_timeout(_PATIENCE)
+                self._wait_at_most(_PATIENCE)
                 self.skip(self._left)
             except OSError:
                 self._left = 0  # the rest was not wanted anyway
@@ -266,4 +266,11 @@ class _Body:
             return
         if left == 0:
             raise Timeout("The deadline has passed.")
-        self._stream.set_socket_timeout(min(left, self._request.storage.read_timeout))
+        self._wait_at_most(min(left, self._request.storage.read_timeout))
+
+    def _wait_at_most(self, seconds: float) -> None:
+        raw = getattr(self._stream, "_raw_stream", None)
+        response = getattr(raw, "_fp", None)
+        # Once everything has come the socket is gone, though not all has been read.
+        if response is not None and not response.isclosed():
+            self._stream.set_socket_timeout(seconds)
