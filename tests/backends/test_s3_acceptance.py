@@ -1,11 +1,13 @@
-"""The manual's examples, and what the S3 storages must do, on two servers of different make."""
+"""What the S3 storages must do, on two servers of different make.
+
+S3-1, the manual's doctest, is in test_s3_documented.py; S3-4, S3-5 and S3-7 are in the contract.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import random
-import re
 import time
 import urllib.error
 import urllib.request
@@ -15,15 +17,9 @@ from typing import Any
 from unittest import mock
 from urllib.parse import quote
 
-import django
 import pytest
 from botocore.awsrequest import AWSResponse
-from django.core.cache import cache
-from django.core.exceptions import FieldError, SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.db import connection, models
-from django.test import override_settings
 
 from storages.backends.s3 import S3Storage
 from storages.backends.s3boto import S3BotoStorage
@@ -77,130 +73,6 @@ def fetch(url: str, method: str = "GET", data: bytes | None = None, **headers: s
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers, error.read()
-
-
-# ---------------------------------------------------- S3-1: the manual's doctest
-
-
-def random_upload_to(instance: models.Model, filename: str) -> str:
-    """Another directory each time it is called."""
-    del instance, filename
-    calls.append("called")
-    return f"{random.randint(100, 999)}/random_file"
-
-
-calls: list[str] = []
-
-
-class MyStorage(models.Model):
-    """The manual's model, on whatever the default storage is."""
-
-    normal = models.FileField(storage=default_storage, upload_to="tests")
-    custom = models.FileField(storage=default_storage, upload_to=lambda _, __: "foo")
-    random = models.FileField(storage=default_storage, upload_to=random_upload_to)
-
-    class Meta:
-        """A table of the test's own."""
-
-        app_label = "tests"
-
-
-@pytest.fixture
-def default(server: S3Server, bucket: str) -> Iterator[Any]:
-    """The default storage of a project that keeps its files at the server; the model's table."""
-    entry = {"BACKEND": "storages.backends.s3.S3Storage"}
-    # As settings: Django 4.2 forgets OPTIONS in override_settings().
-    settings = server.settings(bucket_name=bucket)
-    with override_settings(STORAGES={"default": entry}, **settings):
-        with connection.schema_editor() as editor:
-            editor.create_model(MyStorage)
-        yield default_storage
-        with connection.schema_editor() as editor:
-            editor.delete_model(MyStorage)
-        cache.clear()
-
-
-def test_standard_file_access(default: Any) -> None:
-    """T1-T4 and T19 of the manual."""
-    assert not default.exists("storage_test")
-    with default.open("storage_test", "w") as file:
-        assert file.write("storage contents") in {None, 16}
-    assert default.exists("storage_test")
-    with default.open("storage_test", "r") as file:
-        assert file.read() == "storage contents"
-    with default.open("storage_test") as file:
-        assert file.read() == b"storage contents"
-    default.delete("storage_test")
-    default.delete("storage_test")
-    assert not default.exists("storage_test")
-    assert default.connection.meta.client is default.client
-
-
-def test_model_fields(default: Any) -> None:
-    """T5-T12 of the manual, with what Django has changed since."""
-    obj1 = MyStorage()
-    assert repr(obj1.normal) == "<FieldFile: None>"
-    with pytest.raises(ValueError, match="has no file associated with it"):
-        _ = obj1.normal.size
-
-    obj1.normal.save("django_test.txt", ContentFile("content"))
-    assert repr(obj1.normal) == "<FieldFile: tests/django_test.txt>"
-    assert obj1.normal.size == 7
-    assert obj1.normal.read() == b"content"
-    obj1.normal.open()
-    assert obj1.normal.read(3) == b"con"
-    assert obj1.normal.read() == b"tent"
-    assert b"-".join(obj1.normal.chunks(chunk_size=2)) == b"co-nt-en-t"
-    obj1.normal.close()
-
-    obj2 = MyStorage()
-    obj2.normal.save("django_test.txt", ContentFile("more content"))
-    name = str(obj2.normal.name)
-    assert re.fullmatch(r"tests/django_test_[A-Za-z0-9]{7}\.txt", name)
-    assert obj2.normal.size == 12
-
-    cache.set("obj1", obj1)
-    cache.set("obj2", obj2)
-    assert cache.get("obj2").normal.name == name
-    with cache.get("obj2").normal.open() as file:
-        assert file.read() == b"more content"
-
-    obj2.delete()
-    assert default.exists(name)
-    obj2.normal.save("django_test.txt", ContentFile("more content"))
-    assert obj2.normal.name not in {name, "tests/django_test.txt"}
-    assert default.exists("tests/django_test.txt")
-
-    obj1.normal.delete(save=False)
-    assert not obj1.normal
-    assert not default.exists("tests/django_test.txt")
-
-
-def test_upload_to(default: Any) -> None:
-    """T13-T15 and T18: a callable is asked once for each save; a file needs a name."""
-    obj = MyStorage()
-    calls.clear()
-    obj.random.save("random_file", ContentFile("random content"))
-    assert calls == ["called"]
-    assert re.fullmatch(r"\d{3}/random_file", str(obj.random.name))
-    obj.custom.save("bar", ContentFile("x"))
-    assert obj.custom.name == "foo"
-    assert default.exists("foo")
-    if django.VERSION >= (5, 1):
-        with pytest.raises(FieldError):
-            MyStorage(normal=ContentFile(b"x")).save()
-
-
-def test_alternative_names(make: Make) -> None:
-    """T16 and T17: suffixes stay, names do not lead out."""
-    storage = make()
-    assert storage.save("x.tar.gz", ContentFile(b"1")) == "x.tar.gz"
-    pattern = r"x_\w{7}\.tar\.gz" if django.VERSION >= (5, 1) else r"x\.tar_\w{7}\.gz"
-    assert re.fullmatch(pattern, storage.save("x.tar.gz", ContentFile(b"2")))
-    for name in ("../x", "/x/y"):
-        with pytest.raises(SuspiciousFileOperation):
-            storage.save(name, ContentFile(b"3"))
-    assert len(storage.listdir("")[1]) == 2
 
 
 # ------------------------------------------------------------- S3-2, S3-3, S3-6
