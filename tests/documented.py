@@ -23,6 +23,7 @@ from django.test import override_settings
 from django.test.utils import isolate_apps
 from PIL import Image
 
+from storages.testing.aliases import aliases
 from storages.testing.case import ContractCase
 from tests.models import Document, Picture
 
@@ -245,16 +246,13 @@ class DocumentedDoctest(ContractCase):
 
     def collect(self, source: Path, **options: Any) -> str:
         """Run collectstatic with the storage as ``STORAGES["staticfiles"]``."""
-        path, _, kwargs = self.storage.deconstruct()
-        configured = {
-            "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-            "staticfiles": {"BACKEND": path, "OPTIONS": kwargs},
-        }
         out = io.StringIO()
-        with override_settings(
-            STORAGES=configured,
-            STATICFILES_DIRS=[str(source)],
-            STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
+        with (
+            aliases(staticfiles=self.storage),
+            override_settings(
+                STATICFILES_DIRS=[str(source)],
+                STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
+            ),
         ):
             call_command("collectstatic", interactive=False, stdout=out, **options)
             made: Any = storages["staticfiles"]

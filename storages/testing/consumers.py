@@ -13,8 +13,7 @@ import pathlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -31,6 +30,7 @@ from django.test.utils import isolate_apps
 from django.utils.datastructures import MultiValueDict
 from django.views.static import serve
 
+from storages.testing.aliases import aliases
 from storages.testing.case import ContractCase
 from storages.testing.saving import temporary_upload
 
@@ -190,7 +190,7 @@ class ConsumersContract(ContractCase):
 
     def test_D01_staticfiles_alias(self) -> None:
         """``STORAGES["staticfiles"]`` may name the storage; ``staticfiles_storage`` is it then."""
-        with self.aliases(staticfiles=self.storage):
+        with aliases(staticfiles=self.storage):
             self.assertIsInstance(storages["staticfiles"], type(self.storage))
             name = staticfiles_storage.save("s.bin", ContentFile(self.content()))
             self.assertTrue(self.storage.exists(name))
@@ -338,28 +338,10 @@ class ConsumersContract(ContractCase):
         self.assertEqual(b"".join(response), data)
         response.close()
 
-    @contextmanager
-    def aliases(self, **named: Any) -> Iterator[None]:
-        """Settings under which each alias names a storage like the given one."""
-        configured: dict[str, dict[str, Any]] = {
-            "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-            "staticfiles": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-        }
-        for alias, storage in named.items():
-            path, args, kwargs = storage.deconstruct()
-            if args:
-                self.not_applicable("positional arguments cannot be written into STORAGES")
-            configured[alias] = {"BACKEND": path, "OPTIONS": kwargs}
-        with override_settings(STORAGES=configured):
-            # Django 4.2 and 5.0 drop the OPTIONS of these two when a test overrides STORAGES.
-            backends: Any = storages.backends
-            backends.update(configured)
-            yield
-
     def test_D05_default_storage(self) -> None:
         """``STORAGES["default"]`` may name the storage; ``default_storage`` is it then."""
         data = self.content()
-        with self.aliases(default=self.storage):
+        with aliases(default=self.storage):
             name = default_storage.save("d/f.bin", ContentFile(data))
             with default_storage.open(name) as file:
                 self.assertEqual(file.read(), data)
@@ -369,7 +351,7 @@ class ConsumersContract(ContractCase):
 
     def test_D06_alias_per_thread(self) -> None:
         """``storages["x"]`` works in every thread, on the same files."""
-        with self.aliases(x=self.storage):
+        with aliases(x=self.storage):
             seen: dict[int, Any] = {}
 
             def work() -> str:

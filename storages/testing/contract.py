@@ -42,7 +42,7 @@ class StorageContract(
 ):
     """What every storage must do, as a mix-in for a ``unittest.TestCase``.
 
-    A class that runs it defines :meth:`make_storage` and declares the capabilities that differ
+    A class that runs it defines ``make_storage()`` and declares the capabilities that differ
     from the defaults::
 
         class TestMyStorage(StorageContract, unittest.TestCase):

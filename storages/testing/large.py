@@ -33,7 +33,7 @@ class LargeContract(ContractCase):
         self.assertTrue(equal)
         self.assertLess(growth, 32 * MIB)
 
-    def test_B02_five_gigabytes(self) -> None:
+    def test_B02_B03_five_gigabytes(self) -> None:
         """A sparse source of 5 GiB is saved, and read at offsets beyond 2 and 4 GiB (B03)."""
         self.needs("bounded_memory")
         self.needs("huge")

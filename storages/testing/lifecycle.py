@@ -94,7 +94,7 @@ class LifecycleContract(ContractCase):
         second = self.put("d/q.txt", other, copy)
         self.assertFiles({name: data, second: other})
 
-    def test_P02_errors_are_ours_and_pickle(self) -> None:
+    def test_P02_F22_errors_are_ours_and_pickle(self) -> None:
         """F22: every error is ours, an OSError, says what, where and on which file, and pickles."""
         self.needs("extended")
         name = self.put("d/p.txt")
@@ -129,7 +129,7 @@ class LifecycleContract(ContractCase):
             for attribute in ("operation", "name", "storage", "hint", "errno"):
                 self.assertEqual(getattr(copy, attribute), getattr(error, attribute))
 
-    def test_P02_cause_is_kept(self) -> None:
+    def test_F22_cause_is_kept(self) -> None:
         """F22: an error made of the store's own has that as its cause."""
         self.needs("extended")
         name = self.put("d/p.txt")

@@ -37,7 +37,7 @@ class ListingContract(ContractCase):
         """The root of an empty storage lists nothing."""
         self.assertEqual(self.storage.listdir(""), ([], []))
 
-    def test_L02_around_a_page(self) -> None:
+    def test_L02_L03_around_a_page(self) -> None:
         """A directory of a page less one, a page (L03), one more, and more lists all entries."""
         self.needs("slow")
         if self.page_size > 1000:

@@ -249,7 +249,7 @@ class WritingContract(ContractCase):
         """A mode that is none raises ValueError before anything is done."""
         data = self.content()
         name = self.put("w.bin", data)
-        for mode in ("", "z", "rw", "wr", "b", "rbt", "++", "r++", "U", "wa", "rbb"):
+        for mode in ("", "z", "rw", "wr", "b", "rbt", "++", "r++", "wa", "rbb"):
             with self.subTest(mode=mode), self.assertRaises(ValueError):
                 self.storage.open(name, mode)
         self.assertFiles({name: data})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,9 @@ import pytest
 from django.core.files.base import ContentFile
 
 from storages.backends.database import DatabaseStorage
-from storages.backends.database import odbc as engine
 from storages.backends.database.connecting import Session
 from storages.backends.database.dialects import dialect_of
+from storages.backends.database.odbc import OdbcEngine
 from storages.errors import (
     AlreadyExists,
     Changed,
@@ -27,8 +28,11 @@ from storages.errors import (
     TooLarge,
     Unavailable,
 )
-from storages.retry import NO_RETRY
+from storages.retry import NO_RETRY, deadline
+from tests.servers import shared
 from tests.servers.databases import COLUMNS, ODBC, OdbcDatabase, odbc_database
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgresql import PostgreSQL
 
 MIB = 1024 * 1024
 SERVERS = ("postgresql", "mariadb")
@@ -52,6 +56,19 @@ def storage(table: Callable[..., dict[str, Any]]) -> Iterator[DatabaseStorage]:
     """A storage for a new table as documented."""
     with DatabaseStorage(table()) as made:
         yield made
+
+
+@pytest.fixture(params=[PostgreSQL, MariaDB])
+def server(request: pytest.FixtureRequest) -> Iterator[PostgreSQL | MariaDB]:
+    """Each of the two servers in turn, running again afterwards."""
+    kind: type[PostgreSQL | MariaDB] = request.param
+    yield shared(kind)
+    shared(kind)
+
+
+def database_on(server: PostgreSQL | MariaDB) -> OdbcDatabase:
+    """The database of a server."""
+    return odbc_database("postgresql" if isinstance(server, PostgreSQL) else "mariadb")
 
 
 def put(storage: DatabaseStorage, name: str, data: bytes) -> str:
@@ -166,14 +183,14 @@ def test_a_range_of_a_large_file_moves_little(storage: DatabaseStorage) -> None:
     """Opening and reading 64 KiB asks for two slices at most, where slices are asked for."""
     put(storage, "big.bin", os.urandom(12 * MIB))
     asked: list[int] = []
-    original = engine.OdbcEngine._part
+    original = OdbcEngine._part
 
     def part(self: Any, c: Any, key: str, wanted: tuple[int, ...]) -> Any:
         found = original(self, c, key, wanted)
         asked.append(len(found[1]) if found else 0)
         return found
 
-    with mock.patch.object(engine.OdbcEngine, "_part", part), storage.open("big.bin") as file:
+    with mock.patch.object(OdbcEngine, "_part", part), storage.open("big.bin") as file:
         file.seek(7 * MIB)
         file.read(64 * 1024)
     versioned = storage.stat("big.bin").version is not None
@@ -360,17 +377,13 @@ def test_a_listing_is_read_page_by_page(
         assert sum(counts) < 1100
 
 
-@pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("how", ["restart", "kill"])
-def test_the_next_call_after_the_server_came_back_connects_again(kind: str, how: str) -> None:
+def test_the_next_call_after_the_server_came_back_connects_again(
+    server: PostgreSQL | MariaDB, how: str
+) -> None:
     """A dead connection is noticed, dropped and replaced, without an error."""
-    from tests.servers import shared
-    from tests.servers.mariadb import MariaDB
-    from tests.servers.postgresql import PostgreSQL
-
-    with odbc_database(kind).table() as options, DatabaseStorage(options) as storage:
+    with database_on(server).table() as options, DatabaseStorage(options) as storage:
         put(storage, "before", b"1")
-        server = shared(PostgreSQL) if kind == "postgresql" else shared(MariaDB)
         getattr(server, how)()
         server.start()
         assert get(storage, "before") == b"1"
@@ -380,21 +393,13 @@ def test_the_next_call_after_the_server_came_back_connects_again(kind: str, how:
         assert get(storage, "after") == b"2"
 
 
-@pytest.mark.parametrize("kind", SERVERS)
-def test_a_dead_server_is_unavailable_and_shows_no_password(kind: str) -> None:
+def test_a_dead_server_is_unavailable_and_shows_no_password(server: PostgreSQL | MariaDB) -> None:
     """The error says where it tried to connect; nothing of it has the password."""
-    from tests.servers import shared
-    from tests.servers.mariadb import MariaDB
-    from tests.servers.postgresql import PostgreSQL
-
-    server = shared(PostgreSQL) if kind == "postgresql" else shared(MariaDB)
-    with odbc_database(kind).table() as options:
+    with database_on(server).table() as options:
         server.stop()
-        try:
-            with DatabaseStorage(options) as storage, pytest.raises(Unavailable) as caught:
-                storage.exists("x")
-        finally:
-            server.start()
+        with DatabaseStorage(options) as storage, pytest.raises(Unavailable) as caught:
+            storage.exists("x")
+        server.start()
     assert server.password not in f"{caught.value} {caught.value.__cause__!r}"
     assert caught.value.__cause__ is not None
 
@@ -428,6 +433,44 @@ def test_waiting_for_a_lock_ends(database: OdbcDatabase, table: Callable[..., An
             with pytest.raises(Timeout):
                 put(other, "f", b"theirs")
         assert get(other, "f") == b"mine"
+
+
+def test_a_deadline_bounds_waiting_for_a_lock(server: PostgreSQL | MariaDB) -> None:
+    """``with deadline(...)`` counts although the storage's own limit is a minute."""
+    with (
+        database_on(server).table() as options,
+        DatabaseStorage(options) as storage,
+        DatabaseStorage(options) as other,
+    ):
+        put(storage, "f", b"old")
+        engine = storage._engine
+        assert isinstance(engine, OdbcEngine)
+        with engine._connection() as c, c.session.transaction():
+            c.session.run(c.sql.update, b"mine", 4, *c.sql.same("f"))
+            started = time.monotonic()
+            with deadline(1.5), pytest.raises(Timeout):
+                put(other, "f", b"theirs")
+            assert time.monotonic() - started < 5
+        put(other, "f", b"theirs")
+        assert get(storage, "f") == b"theirs"
+
+
+def test_a_frozen_server_is_given_up(server: PostgreSQL | MariaDB) -> None:
+    """Connecting ends in time; on MariaDB so does a query on a connection that is open."""
+    limits: dict[str, Any] = {"timeout": 1.0, "connect_timeout": 2.0}
+    with database_on(server).table(**limits) as options, DatabaseStorage(options) as storage:
+        put(storage, "f", b"x")
+        if isinstance(server, PostgreSQL):
+            storage.close()
+        server.pause()
+        started = time.monotonic()
+        try:
+            with pytest.raises(Unavailable):
+                storage.exists("f")
+        finally:
+            server.resume()
+        assert time.monotonic() - started < 20
+        assert get(storage, "f") == b"x"
 
 
 def test_a_failed_write_leaves_the_connection_usable(storage: DatabaseStorage) -> None:

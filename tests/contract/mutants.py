@@ -384,7 +384,7 @@ class MiscalculatesChecksums(MemoryStorage):
         return dataclasses.replace(super()._stat(key), checksum="sha256:00")
 
 
-@found_by("test_L02_around_a_page")
+@found_by("test_L02_L03_around_a_page")
 class ListsOnePage(MemoryStorage):
     """Lists the first thousand entries, as an S3 storage did."""
 

@@ -112,7 +112,9 @@ class DatabaseStorage(RemoteStorage):
         if option is not None and not isinstance(option, Mapping):
             raise OptionError(f"DatabaseStorage takes a dict of options, not {option!r}.")
         self._engines: dict[Any, EmbeddedEngine | OdbcEngine] = {}
-        super().__init__(**{**(option or {}), **given})
+        told = {**(option or {}), **given}
+        self._has_place = any(name in told or self._is_attribute(name) for name in _PLACE)
+        super().__init__(**told)
         self._engine  # noqa: B018 - an error in the settings is told now
 
     # ------------------------------------------------------------------ hooks
@@ -198,8 +200,10 @@ class DatabaseStorage(RemoteStorage):
             return using, table or "storages_files"
         found = {"db_table": table, **dict(zip(_COLUMNS, columns, strict=True))}
         missing = [name for name, value in found.items() if value is None]
-        if not (self._is_own("base_url") or "base_url" in self._files):
-            missing += [] if hasattr(settings, "DB_FILES_URL") else ["base_url"]
+        # It may be None, but somebody must have said so.
+        said = "base_url" in self.given or "base_url" in self._files
+        if not (said or self._is_attribute("base_url") or hasattr(settings, "DB_FILES_URL")):
+            missing.append("base_url")
         if table is None or missing:
             raise OptionError(
                 f"You didn't specify required options: DB_FILES lacks {', '.join(missing)} "
@@ -217,7 +221,7 @@ class DatabaseStorage(RemoteStorage):
     @property
     def _files(self) -> Mapping[str, Any]:
         """What counts of the setting ``DB_FILES``."""
-        if any(self._is_own(name) for name in _PLACE):
+        if self._has_place:
             return {}
         files: Mapping[str, Any] = getattr(settings, "DB_FILES", None) or {}
         if files is not self.__dict__.get("_judged"):
@@ -227,10 +231,9 @@ class DatabaseStorage(RemoteStorage):
             self.__dict__["_judged"] = files
         return files
 
-    def _is_own(self, name: str) -> bool:
-        """Tell whether an option was given to this storage, or to a subclass."""
-        declared = inspect.getattr_static(type(self), name)
-        return name in self.given or not isinstance(declared, Option)
+    def _is_attribute(self, name: str) -> bool:
+        """Tell whether a subclass sets an option by a plain attribute."""
+        return not isinstance(inspect.getattr_static(type(self), name), Option)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_engines": {}, "_judged": None}

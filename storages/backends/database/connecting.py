@@ -22,7 +22,7 @@ __all__ = ["Session", "connection_string", "open_session", "secrets_in"]
 # What the drivers that ignore ODBC's own time limits call theirs, by part of the driver's name.
 # (PostgreSQL's are set by SQL, see the dialects.)
 _MARIADB_KEYS = (
-    "CONN_TIMEOUT={connect};READ_TIMEOUT={seconds};WRITE_TIMEOUT={seconds};CHARSET=utf8mb4;"
+    "CONN_TIMEOUT={connect};READ_TIMEOUT={silence};WRITE_TIMEOUT={silence};CHARSET=utf8mb4;"
 )
 _DRIVER_KEYS = {
     "maodbc": _MARIADB_KEYS,
@@ -189,7 +189,8 @@ def open_session(text: str, *, connect_timeout: float, seconds: float) -> Sessio
     for part, limits in _DRIVER_KEYS.items():
         if part in pairs.get("DRIVER", "").lower():
             whole = math.ceil(seconds)
-            wanted = limits.format(connect=connect, seconds=whole, milliseconds=1000 * whole)
+            # The server's own limit comes first: it leaves the connection in order.
+            wanted = limits.format(connect=connect, silence=whole + 5, milliseconds=1000 * whole)
             added = {k: v for k, v in _pairs(wanted).items() if k not in pairs}
             text = f"{text.rstrip('; ')};{connection_string(added)}"
     failed = None

@@ -1,0 +1,106 @@
+"""The launchers: what is missing is said, what fails is shown, what was started is stopped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.servers import MissingProgramError, Server, ServerFailedError, shared
+from tests.servers.mariadb import MariaDB
+from tests.servers.odbc import driver
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.process import _runs, find
+
+PACKAGES = Path(__file__).with_name("packages.txt")
+
+
+class Script(Server):
+    """A server that is a line of Python."""
+
+    packages: ClassVar[tuple[str, ...]] = ("python3",)
+    ready_within = 1.0
+    script = "print('listening', flush=True); import time; time.sleep(60)"
+    waits_for = "listening"
+
+    def command(self) -> list[str]:
+        """Run the script."""
+        return [sys.executable, "-c", self.script]
+
+    def is_ready(self) -> bool:
+        """Whether it has said so."""
+        return self.waits_for in self.tail()
+
+
+def test_a_missing_program_is_a_failure_that_names_its_package() -> None:
+    """Nothing is skipped: a test that cannot run has failed."""
+    with pytest.raises(MissingProgramError, match="apt-get install some-package"):
+        find("no-such-program", package="some-package")
+    with pytest.raises(MissingProgramError, match="apt-get install some-package"):
+        driver("libnosuch.so", package="some-package")
+
+
+@pytest.mark.parametrize("kind", [PostgreSQL, MariaDB])
+def test_the_packages_of_each_server_are_in_the_list(kind: type[Server]) -> None:
+    """``make test`` installs what packages.txt names."""
+    assert set(kind.packages) <= set(PACKAGES.read_text(encoding="utf-8").split())
+
+
+def test_a_server_runs_inside_its_block_only() -> None:
+    """Afterwards neither the process nor the directory is left."""
+    with Script() as server:
+        assert server.process is not None
+        pid = server.process.pid
+        assert _runs(pid)
+        server.start()
+        assert server.process.pid == pid
+    assert not _runs(pid)
+    assert not server.directory.exists()
+
+
+def test_a_server_that_ends_shows_its_log() -> None:
+    """What it printed is in the failure."""
+
+    class Ending(Script):
+        script = "raise SystemExit('no such option: --fast')"
+
+    with (
+        pytest.raises(ServerFailedError, match=r"(?s)ended with 1.*no such option: --fast"),
+        Ending(),
+    ):
+        pass
+
+
+def test_a_server_that_never_answers_is_stopped() -> None:
+    """The failure comes in time and leaves no process."""
+
+    class Silent(Script):
+        waits_for = "something else"
+
+    server = Silent()
+    started: list[subprocess.Popen[bytes]] = []
+    original = server.is_ready
+
+    def is_ready() -> bool:
+        if server.process is not None:
+            started.append(server.process)
+        return original()
+
+    server.is_ready = is_ready  # type: ignore[method-assign]
+    with pytest.raises(ServerFailedError, match="does not answer"), server:
+        pass
+    assert started
+    assert started[0].poll() is not None
+
+
+def test_a_killed_server_starts_again_where_it_was() -> None:
+    """Same port, same data, and the shared server is always one that runs."""
+    server = shared(MariaDB)
+    assert server.query("CREATE TABLE kept (x int)")
+    server.kill()
+    assert not server.query("SELECT 1")
+    assert shared(MariaDB) is server
+    assert server.query("DROP TABLE kept")
