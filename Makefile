@@ -6,7 +6,7 @@ ARGS ?=
 run = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench bench-s3 clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint   ruff, its formatter, mypy"
 	@echo "make docs   the documentation, in docs/_build/html"
 	@echo "make bench  memory and speed of each backend (ARGS=...)"
+	@echo "make bench-s3  S3 beside boto3 and django-storages 1.14 (ARGS=...)"
 	@echo "make clean  remove everything that these made"
 
 demo:
@@ -38,6 +39,11 @@ docs:
 bench:
 	@$(PYTHON) tools/environment.py dev
 	@$(run) benchmarks/memory.py $(ARGS)
+
+bench-s3:
+	@$(PYTHON) tools/environment.py dev
+	@$(PYTHON) tools/debian.py
+	@$(run) benchmarks/s3.py $(ARGS)
 
 clean:
 	rm -rf .venv .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov

@@ -23,6 +23,7 @@ def version() -> str:
 EXTRAS = {
     # one per backend that needs more than Django and the standard library
     "s3": ["boto3>=1.36"],  # conditional writes and request checksums
+    "cloudfront": ["boto3>=1.36", "cryptography>=42"],  # URLs signed by CloudFront's key
     "sftp": ["paramiko>=3.4"],
     "ftp": [],  # ftplib
     "database": ["pyodbc>=5.1"],  # not needed with DB_FILES = {"using": ...}

@@ -30,3 +30,4 @@ class StoragesConfig(AppConfig):
         register(checks.check_legacy_settings, Tags.files, Tags.staticfiles)
         register(checks.check_storages, Tags.files, Tags.staticfiles)
         register(checks.check_distributions, Tags.files)
+        register(checks.check_migrations, Tags.files)

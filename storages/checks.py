@@ -5,6 +5,7 @@
 ``storages.W002``  a legacy setting has no effect: ``STORAGES`` names another class
 ``storages.W003``  a storage was used before the legacy setting could be honoured
 ``storages.W004``  another distribution installs into the package ``storages``, too
+``storages.W005``  a migration holds secrets of a storage
 ``storages.E001``  the class that a legacy setting names cannot be imported
 ``storages.E002``  a legacy setting is ignored, by Django and by this package
 ``storages.E003``  a storage of this package in ``STORAGES`` cannot be constructed
@@ -25,7 +26,12 @@ from django.utils.module_loading import import_string
 
 from storages import legacy
 
-__all__ = ["check_distributions", "check_legacy_settings", "check_storages"]
+__all__ = [
+    "check_distributions",
+    "check_legacy_settings",
+    "check_migrations",
+    "check_storages",
+]
 
 # This distribution. An older django-storages has the same name, so that pip replaces it.
 DISTRIBUTION = "django-storages"
@@ -138,7 +144,8 @@ def check_storages(**_kwargs: Any) -> list[CheckMessage]:
         if not (isinstance(backend, type) and issubclass(backend, BaseStorage)):
             continue
         try:
-            backend(**entry.get("OPTIONS", {}))
+            storage = backend(**entry.get("OPTIONS", {}))
+            messages += storage.check(alias)
         except (ImproperlyConfigured, TypeError) as error:
             messages.append(_refused(alias, path, error))
     return messages
@@ -146,6 +153,55 @@ def check_storages(**_kwargs: Any) -> list[CheckMessage]:
 
 def _refused(alias: str, path: str, error: Exception) -> Error:
     return Error(f"STORAGES[{alias!r}], {path}: {error}", id="storages.E003")
+
+
+def check_migrations(**_kwargs: Any) -> list[CheckMessage]:
+    """Look for secrets in the migrations: one of ours never writes any, older packages did."""
+    from django.db.migrations.loader import MigrationLoader
+
+    from storages.options import options_of
+
+    loader = MigrationLoader(None, load=False)  # None: no database
+    try:
+        loader.load_disk()
+    except Exception as error:  # noqa: BLE001  a module may fail in any way; it is reported
+        return [
+            Warning(
+                "The migrations cannot be looked through for secrets of storages: "
+                f"{type(error).__name__}: {error}",
+                id="storages.W005",
+            )
+        ]
+    messages: list[CheckMessage] = []
+    for (app, name), migration in sorted((loader.disk_migrations or {}).items()):
+        for model, field, storage in _storages_of(migration):
+            options = options_of(type(storage))
+            secrets = [each for each in storage.given if each in options and options[each].secret]
+            if secrets:
+                messages.append(
+                    Warning(
+                        f"The migration {app}.{name} holds secrets: {', '.join(secrets)} of the "
+                        f"storage of {model}.{field}.",
+                        hint="Take them out of the file, set them by settings, and give the "
+                        "service new ones: whoever has read the repository knows these.",
+                        id="storages.W005",
+                    )
+                )
+    return messages
+
+
+def _storages_of(migration: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield model, field and storage for each file field of a migration that has one of ours."""
+    from storages.base import BaseStorage
+
+    for operation in migration.operations:
+        fields = dict(getattr(operation, "fields", None) or ())
+        if hasattr(operation, "field"):
+            fields[operation.name] = operation.field
+        for field, value in fields.items():
+            storage = getattr(value, "storage", None)
+            if isinstance(storage, BaseStorage):
+                yield getattr(operation, "model_name", operation.name), field, storage
 
 
 def check_distributions(**_kwargs: Any) -> list[CheckMessage]:

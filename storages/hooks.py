@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -15,6 +15,7 @@ from storages.redact import redacted
 from storages.retry import NO_RETRY, Retry, remaining, sleep
 
 if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
     from typing_extensions import Self
 
     from storages.readers import Entry, Reader, Stat
@@ -103,6 +104,13 @@ class Hooks:
         Not ``_url``: Django's ManifestFilesMixin has a method of that name, and would hide it.
         """
         raise NoURL
+
+    def check(self, alias: str) -> Iterable[CheckMessage]:
+        """Return what ``manage.py check`` is to tell of the storage; no I/O.
+
+        ``alias`` is its name in ``STORAGES``. What cannot work is refused by the constructor.
+        """
+        return ()
 
     # ------------------------------------------------- the one way to a hook
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ChunkReader", "Entry", "RangeReader", "Reader", "Stat"]
 
+# So much is asked for at once where everything is wanted.
+_LARGE_BLOCK = 16 * BLOCK
 # A seek forward by less than this reads on instead of asking the store anew.
 _READ_ON = 256 * 1024
 
@@ -167,6 +169,16 @@ class RangeReader(io.RawIOBase):
         if self._position >= self.stat.size and not hasattr(self._reader, "seek"):
             self._drop()
         return count
+
+    def readall(self) -> bytes:
+        """Return everything from the position to the end."""
+        left = max(0, self.stat.size - self._position)
+        block = memoryview(bytearray(min(_LARGE_BLOCK, left)))
+        # Grows in place and gives up its memory: the content is there once, not twice.
+        whole = io.BytesIO()
+        while count := self.readinto(block):
+            whole.write(block[:count])
+        return whole.getvalue()
 
     def close(self) -> None:
         """Give back the stream."""

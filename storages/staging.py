@@ -77,6 +77,10 @@ class Spool(io.RawIOBase):
         """Fill ``buffer``; return how many bytes came, 0 at the end."""
         return cast("io.BytesIO", self._file).readinto(buffer)
 
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes (all that are left when negative or None), without a copy."""
+        return self._file.read(-1 if size is None else size)
+
     def write(self, data: Buffer) -> int:
         """Write ``data``; return how many bytes were taken (all, unless the disk is short)."""
         view = memoryview(data)
@@ -168,6 +172,7 @@ class Source:
         self._file = file
         self._progress = progress
         self._position = 0
+        self._told = 0
 
     def __len__(self) -> int:
         return self.size
@@ -214,8 +219,10 @@ class Source:
             if more:
                 self._broken(f"The content is longer than {self.size} bytes.")
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
-        if self._progress is not None and data:
-            self._progress(len(data))
+        # What is read a second time, to sign it or to send it again, has been told already.
+        if self._progress is not None and self._position > self._told:
+            self._progress(self._position - self._told)
+            self._told = self._position
         return data
 
     def chunks(self, size: int = BLOCK) -> Iterator[bytes]:
@@ -235,6 +242,7 @@ class Source:
         """Begin anew, telling ``progress`` from now on."""
         self.seek(0)
         self._progress = progress
+        self._told = 0
 
     def _broken(self, message: str) -> None:
         self.failure = SourceChanged(message)

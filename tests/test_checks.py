@@ -77,6 +77,7 @@ def test_checks_are_registered() -> None:
         "check_legacy_settings": (Tags.files, Tags.staticfiles),
         "check_storages": (Tags.files, Tags.staticfiles),
         "check_distributions": (Tags.files,),
+        "check_migrations": (Tags.files,),
     }
 
 

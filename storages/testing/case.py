@@ -100,6 +100,10 @@ class ContractCase(_Base):
     directory_removed_with_last_file: ClassVar[bool] = True
     """Whether deleting the last file in a directory removes the directory."""
 
+    deletes_files_only: ClassVar[bool] = False
+    """Whether deleting a directory that has files does nothing, instead of being refused (object
+    stores do not know directories, and do not tell what was not there to be deleted)."""
+
     lists_missing_as_empty: ClassVar[bool] = False
     """Whether a missing directory is listed as empty. False: FileNotFoundError."""
 

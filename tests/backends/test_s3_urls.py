@@ -1,0 +1,469 @@
+"""S3's URLs: templates, stable signatures, CloudFront's, direct uploads. No server is asked."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from unittest import mock
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from django.core.exceptions import SuspiciousFileOperation
+from django.test import override_settings
+
+from storages.backends.s3 import S3Storage
+from storages.backends.s3.urls import attachment
+from storages.errors import OptionError
+
+NOW = 1_800_000_123
+KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+
+
+def make(**options: Any) -> S3Storage:
+    """A storage that reaches no server."""
+    return S3Storage(**{"bucket_name": "bucket", **KEYS, **options})
+
+
+def query(url: str) -> dict[str, str]:
+    """The query parameters of a URL."""
+    return {
+        name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()
+    }
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[mock.Mock]:
+    """The time stands still, at :data:`NOW`."""
+    with mock.patch("storages.backends.s3.urls.time.time", return_value=float(NOW)) as patched:
+        yield patched
+
+
+@pytest.fixture(scope="module")
+def pem() -> str:
+    """A private key, as CloudFront gives it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+# ------------------------------------------------------------------- templates
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ({"custom_domain": "cdn.example"}, "https://cdn.example/a.txt"),
+        ({"custom_domain": "cdn.example/media/"}, "https://cdn.example/media/a.txt"),
+        ({"custom_domain": "cdn.example", "location": "up/"}, "https://cdn.example/up/a.txt"),
+        ({"custom_domain": "c.example", "url_protocol": "http:"}, "http://c.example/a.txt"),
+        ({"custom_domain": "c.example", "secure_urls": False}, "http://c.example/a.txt"),
+        ({"querystring_auth": False}, "https://bucket.s3.amazonaws.com/a.txt"),
+        (
+            {"querystring_auth": False, "region_name": "eu-west-1", "location": "l"},
+            "https://bucket.s3.eu-west-1.amazonaws.com/l/a.txt",
+        ),
+        (
+            {"querystring_auth": False, "addressing_style": "path"},
+            "https://s3.amazonaws.com/bucket/a.txt",
+        ),
+        (
+            {"querystring_auth": False, "bucket_name": "my.bucket", "region_name": "eu-west-1"},
+            "https://s3.eu-west-1.amazonaws.com/my.bucket/a.txt",
+        ),
+        (
+            {"querystring_auth": False, "endpoint_url": "http://minio:9000"},
+            "http://minio:9000/bucket/a.txt",
+        ),
+        (
+            {"querystring_auth": False, "host": "minio", "port": 9000, "use_ssl": False},
+            "http://minio:9000/bucket/a.txt",
+        ),
+        (
+            {
+                "querystring_auth": False,
+                "endpoint_url": "http://minio:9000",
+                "public_endpoint_url": "https://files.example",
+            },
+            "https://files.example/bucket/a.txt",
+        ),
+        (
+            {"addressing_style": "vanity", "bucket_name": "www.b.example"},
+            "https://www.b.example/a.txt",
+        ),
+    ],
+)
+def test_unsigned_urls_are_made_of_the_options(options: dict[str, Any], url: str) -> None:
+    """The host, protocol and directory are those that the options say; the key follows."""
+    assert make(**options).url("a.txt") == url
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("a b/ü.txt", "a%20b/%C3%BC.txt"),
+        ("a+b#c?d=e&f:g.txt", "a%2Bb%23c%3Fd%3De%26f%3Ag.txt"),
+        ("100%.txt", "100%25.txt"),
+        ("%2e%2e/x", "%252e%252e/x"),
+        ("~a'(b)!*.txt", "~a%27%28b%29%21%2A.txt"),
+        ("d\\e.txt", "d/e.txt"),
+        ("dir/", "dir/"),
+        ("", ""),
+    ],
+)
+def test_names_are_percent_encoded(name: str, path: str) -> None:
+    """Whatever is in a name stays in the path."""
+    assert make(custom_domain="cdn.example").url(name) == f"https://cdn.example/{path}"
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a//b", "./a", "a\nb", "//evil/x"])
+@pytest.mark.parametrize("options", [{"custom_domain": "c.example"}, {}], ids=["domain", "signed"])
+def test_names_that_lead_elsewhere_have_no_url(name: str, options: dict[str, Any]) -> None:
+    """They are refused, as everywhere."""
+    with pytest.raises(SuspiciousFileOperation):
+        make(**options).url(name)
+
+
+def test_parameters_and_download_as_are_added_to_a_custom_domain() -> None:
+    """By boto3's names or any others."""
+    url = make(custom_domain="c.example").url(
+        "a.txt", parameters={"v": 1, "ResponseContentType": "text/x"}, download_as="ü.pdf"
+    )
+    assert query(url) == {
+        "v": "1",
+        "response-content-type": "text/x",
+        "response-content-disposition": attachment("ü.pdf"),
+    }
+
+
+def test_download_as_needs_a_signature_at_s3() -> None:
+    """S3 refuses it in anonymous requests, so we refuse it here, where somebody sees it."""
+    with pytest.raises(ValueError, match="download_as"):
+        make(querystring_auth=False).url("a.txt", download_as="b.txt")
+
+
+def test_download_as_follows_rfc_6266() -> None:
+    """ASCII names alone; others with a substitute for old browsers, and encoded."""
+    assert attachment("a b.pdf") == 'attachment; filename="a b.pdf"'
+    assert attachment("ü.pdf") == "attachment; filename=\"?.pdf\"; filename*=UTF-8''%C3%BC.pdf"
+    assert attachment('a"b\\\r\n') == (
+        "attachment; filename=\"a_b___\"; filename*=UTF-8''a%22b%5C%0D%0A"
+    )
+
+
+def test_a_callable_bucket_and_location_are_asked_each_time() -> None:
+    """A tenant's URLs are the tenant's."""
+    tenant = ["one"]
+    storage = make(
+        bucket_name=lambda: f"b-{tenant[0]}", location=lambda: tenant[0], querystring_auth=False
+    )
+    assert storage.url("a") == "https://b-one.s3.amazonaws.com/one/a"
+    tenant[0] = "two"
+    assert storage.url("a") == "https://b-two.s3.amazonaws.com/two/a"
+
+
+def test_settings_and_attributes_that_change_take_effect() -> None:
+    """What has been worked out for earlier URLs is dropped."""
+    storage = S3Storage(bucket_name="bucket", querystring_auth=False)
+    assert storage.url("a") == "https://bucket.s3.amazonaws.com/a"
+    with override_settings(AWS_S3_CUSTOM_DOMAIN="c.example", AWS_LOCATION="l"):
+        assert storage.url("a") == "https://c.example/l/a"
+    assert storage.url("a") == "https://bucket.s3.amazonaws.com/a"
+    storage.custom_domain = "d.example"
+    assert storage.url("a") == "https://d.example/a"
+
+
+def test_what_was_worked_out_is_not_pickled() -> None:
+    """The copy reads the settings of where it lives."""
+    storage = S3Storage(bucket_name="bucket")
+    with override_settings(AWS_S3_CUSTOM_DOMAIN="c.example"):
+        assert storage.url("a") == "https://c.example/a"
+        data = pickle.dumps(storage)
+    with override_settings(AWS_S3_CUSTOM_DOMAIN="d.example"):
+        assert pickle.loads(data).url("a") == "https://d.example/a"
+
+
+# --------------------------------------------------------------------- signed
+
+
+@pytest.mark.parametrize("token", [None, "to/ken=="])
+@pytest.mark.parametrize(
+    ("place", "host"),
+    [
+        ({}, "https://bucket.s3.amazonaws.com/"),
+        ({"region_name": "eu-central-1"}, "https://bucket.s3.eu-central-1.amazonaws.com/"),
+        ({"endpoint_url": "http://minio:9000/base"}, "http://minio:9000/base/bucket/"),
+        (
+            {"endpoint_url": "http://minio:9000", "public_endpoint_url": "https://files.example"},
+            "https://files.example/bucket/",
+        ),
+    ],
+)
+def test_signatures_are_those_that_botocore_makes(
+    place: dict[str, Any], host: str, token: str | None
+) -> None:
+    """Byte for byte, at the same time, whatever is in the name and the parameters."""
+    storage = make(location="l ö", url_window=0, security_token=token, **place)
+    url = storage.url("ü b+c~.txt", parameters={"ResponseContentType": "a/b; c=ä"}, expire=99)
+    assert url.startswith(host + "l%20%C3%B6/%C3%BC%20b%2Bc~.txt?")
+    signer = S3SigV4QueryAuth(
+        Credentials(KEYS["access_key"], KEYS["secret_key"], token),
+        "s3",
+        place.get("region_name", "us-east-1"),
+        expires=99,
+    )
+    base = url.partition("?")[0]
+    request = AWSRequest("GET", f"{base}?response-content-type=a%2Fb%3B%20c%3D%C3%A4")
+    moment = datetime.fromtimestamp(NOW, tz=timezone.utc)
+    with mock.patch("botocore.auth.get_current_datetime", return_value=moment):
+        signer.add_auth(request)
+    assert query(url) == query(request.url)
+
+
+def test_signed_urls_stay_the_same_for_a_quarter_of_their_life(clock: mock.Mock) -> None:
+    """So that a browser's cache is of use; they end within their life."""
+    storage = make(querystring_expire=3600)
+    first = storage.url("a")
+    assert query(first)["X-Amz-Expires"] == "3600"
+    assert query(first)["X-Amz-Date"] == "20270115T080000Z"
+    clock.return_value = NOW // 900 * 900 + 899.9
+    assert storage.url("a") == first
+    clock.return_value += 0.1
+    assert storage.url("a") != first
+
+
+def test_the_window_is_an_option(clock: mock.Mock) -> None:
+    """0 signs for each second; a window is never more than half of the life."""
+    storage = make(url_window=0)
+    first = storage.url("a")
+    clock.return_value += 1
+    assert storage.url("a") != first
+    long = make(url_window=timedelta(days=1))
+    signed = datetime.strptime(
+        query(long.url("a", expire=100))["X-Amz-Date"] + "+0000", "%Y%m%dT%H%M%SZ%z"
+    )
+    assert 0 <= clock() - signed.timestamp() < 50
+
+
+@pytest.mark.parametrize("expire", [604_801, timedelta(days=8)])
+def test_no_signed_url_lives_longer_than_seven_days(expire: Any) -> None:
+    """S3 would refuse it; the message says so before anybody follows it."""
+    with pytest.raises(ValueError, match="seven days"):
+        make().url("a", expire=expire)
+    with pytest.raises(OptionError, match="seven days"):
+        make(querystring_expire=expire).url("a")
+    assert query(make().url("a", expire=604_800))["X-Amz-Expires"] == "604800"
+    with pytest.raises(ValueError, match="0 seconds"):
+        make().url("a", expire=0)
+
+
+def test_the_method_is_signed() -> None:
+    """A URL for HEAD is another one than for GET."""
+    storage = make()
+    assert (
+        storage.url("a", http_method="HEAD")
+        != storage.url("a")
+        == storage.url("a", http_method="get")
+    )
+
+
+def test_version_and_expires_go_by_boto3s_names() -> None:
+    """Times as HTTP writes them."""
+    url = make().url(
+        "a",
+        parameters={
+            "VersionId": "v1",
+            "ResponseExpires": datetime(2027, 1, 1, tzinfo=timezone.utc),
+        },
+    )
+    assert query(url)["versionId"] == "v1"
+    assert query(url)["response-expires"] == "Fri, 01 Jan 2027 00:00:00 GMT"
+
+
+def test_other_signature_versions_are_botocores() -> None:
+    """SigV2, for servers that know nothing else."""
+    url = make(signature_version="s3").url("a", parameters={"ResponseContentType": "a/b"})
+    assert set(query(url)) == {"AWSAccessKeyId", "Signature", "Expires", "response-content-type"}
+    with pytest.raises(OptionError, match="s3v4"):
+        make(signature_version="s3").upload_url("a")
+
+
+def test_no_credentials_are_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's own chain is asked; where it finds nothing there is no signature."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with override_settings(AWS_S3_CUSTOM_DOMAIN=None):  # what was found before is dropped
+        with pytest.raises(PermissionError, match="querystring_auth=False"):
+            S3Storage(bucket_name="bucket").url("a")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKFROMENV")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+        url = S3Storage(bucket_name="bucket").url("a")
+    assert query(url)["X-Amz-Credential"].startswith("AKFROMENV/")
+
+
+# ----------------------------------------------------------------- CloudFront
+
+
+def verify(pem: str, message: bytes, signature: str) -> None:
+    """Raise InvalidSignature unless CloudFront would accept it."""
+    key: Any = serialization.load_pem_private_key(pem.encode(), None)
+    raw = base64.b64decode(signature.translate(str.maketrans("-_~", "+=/")))
+    key.public_key().verify(raw, message, padding.PKCS1v15(), hashes.SHA1())
+
+
+def test_cloudfront_signs_the_custom_domain_with_a_canned_policy(pem: str) -> None:
+    """The signature is of the policy that CloudFront makes of URL and Expires."""
+    storage = make(
+        custom_domain="c.example", cloudfront_key=pem, cloudfront_key_id="KID", location="l"
+    )
+    url = storage.url("ü.txt", parameters={"v": "1"}, expire=1000)
+    assert storage.url("ü.txt", parameters={"v": "1"}, expire=1000) == url
+    found = query(url)
+    assert int(found["Expires"]) == NOW // 250 * 250 + 1000
+    assert found["Key-Pair-Id"] == "KID"
+    resource = "https://c.example/l/%C3%BC.txt?v=1"
+    assert url.startswith(resource + "&")
+    policy = (
+        f'{{"Statement":[{{"Resource":"{resource}",'
+        f'"Condition":{{"DateLessThan":{{"AWS:EpochTime":{found["Expires"]}}}}}}}]}}'
+    )
+    verify(pem, policy.encode(), found["Signature"])
+
+
+def test_cloudfront_urls_may_live_longer_than_seven_days(pem: str) -> None:
+    """That limit is S3's."""
+    storage = make(custom_domain="c.example", cloudfront_key=pem, cloudfront_key_id="KID")
+    assert int(query(storage.url("a", expire=timedelta(days=30)))["Expires"]) > NOW + 604_800
+    assert "?" not in make(
+        custom_domain="c.example",
+        cloudfront_key=pem,
+        cloudfront_key_id="KID",
+        querystring_auth=False,
+    ).url("a")
+
+
+def test_a_given_signer_is_used() -> None:
+    """An object with botocore's method."""
+    signer = mock.Mock()
+    signer.generate_presigned_url.return_value = "https://c.example/signed"
+    storage = make(custom_domain="c.example", cloudfront_signer=signer, url_window=0)
+    assert storage.url("a", expire=10) == "https://c.example/signed"
+    until = datetime.fromtimestamp(NOW + 10, tz=timezone.utc)
+    signer.generate_presigned_url.assert_called_once_with(
+        "https://c.example/a", date_less_than=until
+    )
+
+
+def test_cookies_open_a_prefix_of_the_custom_domain(pem: str) -> None:
+    """A custom policy with a wildcard, signed."""
+    storage = make(
+        custom_domain="c.example", cloudfront_key=pem, cloudfront_key_id="KID", location="l"
+    )
+    cookies = storage.signed_cookies("video/ü/", expire=100)
+    policy = base64.b64decode(cookies["CloudFront-Policy"].translate(str.maketrans("-_~", "+=/")))
+    (statement,) = json.loads(policy)["Statement"]
+    assert statement == {
+        "Resource": "https://c.example/l/video/%C3%BC/*",
+        "Condition": {"DateLessThan": {"AWS:EpochTime": NOW + 100}},
+    }
+    assert cookies["CloudFront-Key-Pair-Id"] == "KID"
+    verify(pem, policy, cookies["CloudFront-Signature"])
+    with pytest.raises(SuspiciousFileOperation):
+        storage.signed_cookies("../")
+
+
+def test_cookies_need_a_key_and_a_domain(pem: str) -> None:
+    """The message names the options."""
+    with pytest.raises(OptionError, match="cloudfront_key"):
+        make(custom_domain="c.example").signed_cookies()
+    with pytest.raises(OptionError, match="custom_domain"):
+        make(cloudfront_key=pem, cloudfront_key_id="KID").signed_cookies()
+
+
+def test_a_key_that_is_none_is_not_shown() -> None:
+    """Neither in the message nor in a cause."""
+    storage = make(custom_domain="c.example", cloudfront_key="hunter22", cloudfront_key_id="KID")
+    with pytest.raises(OptionError, match="no PEM") as caught:
+        storage.url("a")
+    assert "hunter22" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+# ------------------------------------------------------------- direct uploads
+
+
+def test_an_upload_form_demands_what_it_says() -> None:
+    """Each field is a condition of the policy, and so are size and type."""
+    storage = make(
+        location="up",
+        default_acl="private",
+        encryption=True,
+        headers={"Cache-Control": "max-age=9", "x-amz-meta-a": "b"},
+        security_token="token",
+    )
+    form = storage.upload_form("ü.png", expire=60, max_size=1000)
+    assert form["url"] == "https://bucket.s3.amazonaws.com/"
+    fields = form["fields"]
+    assert fields["key"] == "up/ü.png"
+    assert {name: fields[name] for name in ("acl", "Content-Type", "Cache-Control")} == {
+        "acl": "private",
+        "Content-Type": "image/png",
+        "Cache-Control": "max-age=9",
+    }
+    assert fields["x-amz-server-side-encryption"] == "AES256"
+    assert fields["x-amz-meta-a"] == "b"
+    assert fields["x-amz-security-token"] == "token"
+    conditions = json.loads(base64.b64decode(fields["policy"]))["conditions"]
+    demanded = {
+        name: value for each in conditions if isinstance(each, dict) for name, value in each.items()
+    }
+    signed = {n: v for n, v in fields.items() if n not in {"policy", "x-amz-signature"}}
+    assert demanded == {"bucket": "bucket", **signed}
+    assert [each for each in conditions if isinstance(each, list)] == [
+        ["content-length-range", 0, 1000]
+    ]
+    assert re.fullmatch("[0-9a-f]{64}", fields["x-amz-signature"])
+
+
+def test_an_upload_form_may_leave_the_kind_of_image_open() -> None:
+    """A type that ends in * is a prefix."""
+    form = make().upload_form("a", content_type="image/*")
+    assert "Content-Type" not in form["fields"]
+    policy = json.loads(base64.b64decode(form["fields"]["policy"]))
+    assert ["starts-with", "$Content-Type", "image/"] in policy["conditions"]
+
+
+def test_an_upload_url_signs_its_headers() -> None:
+    """The client has to send them."""
+    url = make().upload_url("a", content_type="text/x", headers={"If-None-Match": "*"})
+    assert query(url)["X-Amz-SignedHeaders"] == "content-type;host;if-none-match"
+
+
+@pytest.mark.parametrize("name", ["", "../x", "/x", "a/"])
+def test_uploads_are_for_files_of_the_storage(name: str) -> None:
+    """No other names are given away."""
+    for method in (make().upload_url, make().upload_form):
+        with pytest.raises(SuspiciousFileOperation):
+            method(name)
+
+
+def test_uploads_live_no_longer_than_urls() -> None:
+    """Seven days."""
+    for method in (make().upload_url, make().upload_form):
+        with pytest.raises(ValueError, match="seven days"):
+            method("a", expire=604_801)
