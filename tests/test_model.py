@@ -62,13 +62,13 @@ def test_storage_without_defect_agrees() -> None:
 def test_defect_is_found(mutant: type[MemoryStorage]) -> None:
     """Random histories find the defect."""
     with open_files_ignored(), pytest.raises((AssertionError, OSError)):
-        run_model(case(mutant), 200, shrink=False)
+        run_model(case(mutant), 1000, shrink=False, derandomize=True)
 
 
 def test_history_is_told() -> None:
     """A difference is told with the history that leads to it, and that is a short one."""
     with open_files_ignored(), pytest.raises((AssertionError, OSError)) as raised:
-        run_model(case(mutants.DeletesNothing), 100, steps=5)
+        run_model(case(mutants.DeletesNothing), 100, steps=5, derandomize=True)
     notes = "\n".join(getattr(raised.value, "__notes__", []))
     assert "state.save(" in notes or "state.write(" in notes
     assert notes.count("state.") < 20

@@ -195,6 +195,9 @@ class StorageMachine(RuleBasedStateMachine):
             file.seek(offset)
             assert file.read(length) == content[offset : offset + length]
             assert file.read() == content[offset + length :]
+            back = min(offset, len(content)) // 2
+            file.seek(back)
+            assert file.read(length) == content[back : back + length]
 
     @precondition(lambda self: self.case.extended and self.files)
     @rule(data=st.data(), name=NAMES, overwrite=st.booleans(), move=st.booleans())
@@ -276,11 +279,19 @@ class StorageMachine(RuleBasedStateMachine):
             self.storage.delete(name)
 
 
-def run_model(case: ContractCase, examples: int, *, steps: int = 30, shrink: bool = True) -> None:
+def run_model(
+    case: ContractCase,
+    examples: int,
+    *,
+    steps: int = 30,
+    shrink: bool = True,
+    derandomize: bool = False,
+) -> None:
     """Compare ``examples`` random histories of ``case``'s storage with the model.
 
     Raises what the first difference raises, with the history that leads to it in its notes: the
-    shortest one that is found, which takes a while, unless ``shrink`` is False.
+    shortest one that is found, which takes a while, unless ``shrink`` is False. With
+    ``derandomize`` the histories are the same each time.
     """
     phases = [Phase.explicit, Phase.generate]
     run_state_machine_as_test(
@@ -290,6 +301,7 @@ def run_model(case: ContractCase, examples: int, *, steps: int = 30, shrink: boo
             stateful_step_count=steps,
             deadline=None,
             database=None,
+            derandomize=derandomize,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             phases=[*phases, Phase.shrink] if shrink else phases,

@@ -279,15 +279,15 @@ class Touches(MemoryStorage):
         return reader
 
 
-class _Publishing(StorageFile):
+class _PublishingAfterExceptions(StorageFile):
     def abort(self) -> None:
         self.close()
 
-    def _discard(self) -> None:
-        if not self._finished and self._parsed.writes and self._dirty:
-            self._flush()
-            self._publish()
-        super()._discard()
+
+class _PublishingWhatIsForgotten(StorageFile):
+    def __del__(self) -> None:
+        if not self._finished:
+            self.close()
 
 
 @found_by("test_W08_exception_publishes_nothing")
@@ -295,12 +295,15 @@ class PublishesAfterExceptions(MemoryStorage):
     """Stores what was written when the ``with`` block failed, as most storages do."""
 
     def _open(self, name: str, mode: str = "rb") -> StorageFile:
-        return _Publishing(self, name, mode)
+        return _PublishingAfterExceptions(self, name, mode)
 
 
 @found_by("test_W09_forgotten_writer_publishes_nothing")
-class PublishesWhatIsForgotten(PublishesAfterExceptions):
+class PublishesWhatIsForgotten(MemoryStorage):
     """Stores what was written to a file that nobody closed."""
+
+    def _open(self, name: str, mode: str = "rb") -> StorageFile:
+        return _PublishingWhatIsForgotten(self, name, mode)
 
 
 @found_by("test_W10_closing_twice")

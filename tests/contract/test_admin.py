@@ -66,7 +66,7 @@ def change_page(model: Any, pk: int) -> str:
     request = RequestFactory().get("/")
     request.user = User(is_superuser=True, is_staff=True, is_active=True)
     with override_settings(**ADMIN):
-        response: Any = site.get_model_admin(model).change_view(request, str(pk))
+        response: Any = site._registry[model].change_view(request, str(pk))
         response.render()
     assert response.status_code == 200
     text: str = response.content.decode()
