@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import random
-import threading
 import unittest
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,9 +19,9 @@ from warnings import catch_warnings, simplefilter
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from django.db import connections
 
 from storages.errors import StorageError
+from storages.testing.threads import run_threads
 
 __all__ = ["ContractCase", "Listing", "SameName", "listing_of"]
 
@@ -368,33 +367,9 @@ class ContractCase(_Base):
             gc.collect()
         self.assertIn(ResourceWarning, [warning.category for warning in caught])
 
-    def run_threads(self, *functions: Callable[[], Any]) -> list[Any]:
-        """Run ``functions`` at once, each in a thread; return results or errors in order."""
-        results: list[Any] = [None] * len(functions)
-        start = threading.Barrier(len(functions))
-
-        def run(index: int, function: Callable[[], Any]) -> None:
-            try:
-                start.wait(30)
-                results[index] = function()
-            except BaseException as error:  # noqa: BLE001 - handed to the test
-                results[index] = error
-            finally:
-                connections.close_all()
-
-        threads = [
-            threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(functions)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
-            self.assertFalse(thread.is_alive(), "a thread hangs")
-        return results
-
     def in_threads(self, *functions: Callable[[], Any]) -> list[Any]:
-        """Run ``functions`` as run_threads() does; the first error is raised."""
-        results = self.run_threads(*functions)
+        """Run ``functions`` at once, each in a thread; the first error is raised."""
+        results = run_threads(*functions)
         for result in results:
             if isinstance(result, BaseException):
                 raise result

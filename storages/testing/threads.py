@@ -1,0 +1,40 @@
+"""Threads for the contract's cases about concurrency."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+__all__ = ["run_threads"]
+
+
+def run_threads(*functions: Callable[[], Any]) -> list[Any]:
+    """Run ``functions`` at once, each in a thread; return results or errors in their order.
+
+    Raises TimeoutError when one of them hangs.
+    """
+    results: list[Any] = [None] * len(functions)
+    start = threading.Barrier(len(functions))
+
+    def run(index: int, function: Callable[[], Any]) -> None:
+        try:
+            start.wait(30)
+            results[index] = function()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            results[index] = error
+        finally:
+            connections.close_all()
+
+    threads = [
+        threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(functions)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        if thread.is_alive():
+            raise TimeoutError("A thread gave no result within two minutes.")
+    return results
