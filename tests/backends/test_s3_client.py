@@ -212,3 +212,13 @@ def test_making_one_client_takes_one_turn() -> None:
     for thread in threads:
         thread.join()
     assert len({id(client) for client in found}) == 1
+
+
+def test_clients_share_what_botocore_has_read() -> None:
+    """Twenty configurations cost twenty small clients, not twenty copies of S3's description."""
+    made = [aws(endpoint_url=f"http://127.0.0.1:{port}").client for port in range(9000, 9020)]
+    assert len({id(client) for client in made}) == 20
+    loaders = {id(clients.session(aws())._loader) for _ in range(3)}
+    assert len(loaders) == 1
+    paths = clients.session(aws())._loader.search_paths
+    assert len(paths) == len(set(paths))
