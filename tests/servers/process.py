@@ -169,7 +169,8 @@ class Server:
         while any(_runs(child) for child in children):
             if time.monotonic() > deadline:
                 for child in filter(_runs, children):
-                    os.kill(child, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
             time.sleep(0.01)
 
     def restart(self) -> None:
@@ -279,7 +280,9 @@ class Server:
     def _signal_all(self, number: int) -> None:
         assert self.process is not None
         for pid in (self.process.pid, *_children(self.process.pid)):
-            os.kill(pid, number)
+            # A child may have ended, as PostgreSQL's do with their connection: no signal then.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 _shared: dict[type[Server], Server] = {}
