@@ -46,6 +46,6 @@ bench-s3:
 	@$(run) benchmarks/s3.py $(ARGS)
 
 clean:
-	rm -rf .venv .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
+	rm -rf .venv .cache .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
 	rm -rf build dist *.egg-info docs/_build example/var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,26 +1,34 @@
 """Install the Debian packages that the tests need: ``python3 tools/debian.py``.
 
-The one list is tests/servers/packages.txt. Nothing is asked of apt when all of them are there.
+The lists are tests/servers/packages.txt, what is installed, and packages-unpacked.txt beside it,
+what is only unpacked into .cache/debian. Nothing is asked of apt when all of them are there.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LIST = Path(__file__).resolve().parent.parent / "tests" / "servers" / "packages.txt"
+ROOT = Path(__file__).resolve().parent.parent
+LIST = ROOT / "tests" / "servers" / "packages.txt"
+UNPACKED_LIST = LIST.with_name("packages-unpacked.txt")
+UNPACKED = ROOT / ".cache" / "debian"
 POLICY = Path("/usr/sbin/policy-rc.d")
 INSTALL = ["apt-get", "install", "--yes", "-qq", "-o=Dpkg::Use-Pty=0", "--no-install-recommends"]
+# apt would fetch as a user of its own, who may not write here, and warn that it does not.
+DOWNLOAD = ["apt-get", "download", "-qq", "-o=APT::Sandbox::User=root"]
 
 
-def wanted() -> list[str]:
-    """The names in the list, without its comments."""
-    lines = LIST.read_text(encoding="utf-8").splitlines()
+def wanted(path: Path) -> list[str]:
+    """The names in a list, without its comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
     return [name for line in lines if (name := line.partition("#")[0].strip())]
 
 
@@ -45,36 +53,59 @@ def no_services() -> Iterator[None]:
         POLICY.unlink()
 
 
-def install(names: list[str]) -> None:
-    """Install ``names``; fetch the package lists only when apt does without them no more."""
+def ask_apt(command: list[str], names: list[str], directory: Path | None = None) -> None:
+    """Run ``command``; fetch the package lists only when apt does without them no more."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 
     def run(command: list[str]) -> int:
         return subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, check=False
+            command, env=environment, stdin=subprocess.DEVNULL, cwd=directory, check=False
         ).returncode
 
-    with no_services():
-        if run([*INSTALL, *names]) == 0:
-            return
-        print("apt's package lists are missing or out of date: updating them", flush=True)
-        if run(["apt-get", "update", "-qq"]) or run([*INSTALL, *names]):
-            sys.exit("apt-get could not install: " + " ".join(names))
+    if run([*command, *names]) == 0:
+        return
+    print("apt's package lists are missing or out of date: updating them", flush=True)
+    if run(["apt-get", "update", "-qq"]) or run([*command, *names]):
+        sys.exit(f"apt-get could not {command[1]}: " + " ".join(names))
+
+
+def needs(name: str) -> Path:
+    """The file that tells that ``name`` is unpacked, and which libraries it needs."""
+    return UNPACKED / f"{name}.needs"
+
+
+def unpack(names: list[str]) -> None:
+    """Unpack ``names`` into ``UNPACKED``, over each other; no script of theirs is run."""
+    UNPACKED.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=UNPACKED) as directory:
+        ask_apt(DOWNLOAD, names, Path(directory))
+        for name in names:
+            (package,) = Path(directory).glob(f"{name}_*.deb")
+            subprocess.run(["dpkg-deb", "--extract", package, UNPACKED], check=True)
+            field = ["dpkg-deb", "--field", str(package), "Depends"]
+            depends = subprocess.run(field, capture_output=True, text=True, check=True).stdout
+            libraries = re.findall(r"(?:^|, )(lib[^\s,]+)", depends)
+            needs(name).write_text("\n".join(libraries), encoding="utf-8")
 
 
 def main() -> None:
     """Install what is missing, or say who has to."""
-    names = wanted()
+    names, unpacked = wanted(LIST), wanted(UNPACKED_LIST)
     if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
-        print("no Debian here; the tests need what these packages bring:", *names)
+        print("no Debian here; the tests need what these packages bring:", *names, *unpacked)
         return
-    absent = missing(names)
+    if packed := [name for name in unpacked if not needs(name).exists()]:
+        print("unpacking Debian packages:", *packed, flush=True)
+        unpack(packed)
+    libraries = {library for name in unpacked for library in wanted(needs(name))}
+    absent = missing([*names, *sorted(libraries.difference(names))])
     if not absent:
         return
     if os.geteuid():
         sys.exit("the tests need Debian packages; as root: " + " ".join([*INSTALL, *absent]))
     print("installing Debian packages:", *absent, flush=True)
-    install(absent)
+    with no_services():
+        ask_apt(INSTALL, absent)
 
 
 if __name__ == "__main__":
