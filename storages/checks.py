@@ -176,7 +176,11 @@ def check_migrations(**_kwargs: Any) -> list[CheckMessage]:
     for (app, name), migration in sorted((loader.disk_migrations or {}).items()):
         for model, field, storage in _storages_of(migration):
             options = options_of(type(storage))
-            secrets = [each for each in storage.given if each in options and options[each].secret]
+            secrets = [
+                name
+                for name, value in storage.given.items()
+                if name in options and options[name].secret_parts(value)
+            ]
             if secrets:
                 messages.append(
                     Warning(

@@ -29,6 +29,7 @@ class _Slot(Generic[C]):
         self.connection = connection
         self.process = os.getpid()
         self.used = time.monotonic()
+        self.users = 0
         self.close = weakref.finalize(self, _close_own, connection, close, self.process)
 
 
@@ -58,10 +59,12 @@ class PerThread(Generic[C]):
             not been used for ``idle`` seconds.
         reusable: whether a connection can be used again after an exception passed through.
         idle: seconds; 0 asks before each use.
+        max_idle: seconds after which a connection that is not used is closed, in the background;
+            None: none is.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by keyword
         self,
         connect: Callable[[], C],
         close: Callable[[C], object],
@@ -69,15 +72,18 @@ class PerThread(Generic[C]):
         is_alive: Callable[[C], bool] | None = None,
         reusable: Callable[[BaseException], bool] = _keeps_state,
         idle: float = 30.0,
+        max_idle: float | None = None,
     ) -> None:
         self._connect = connect
         self._close_one = close
         self._is_alive = is_alive
         self._reusable = reusable
         self._idle = idle
+        self._max_idle = max_idle
         self._local = threading.local()
         self._slots: weakref.WeakSet[_Slot[C]] = weakref.WeakSet()
         self._lock = threading.Lock()
+        self._closer: threading.Timer | None = None
         os.register_at_fork(after_in_child=_renewer(weakref.ref(self)))
 
     @contextmanager
@@ -87,13 +93,25 @@ class PerThread(Generic[C]):
         An exception that passes through closes it, unless it is one that leaves it usable.
         """
         slot = self._slot()
-        try:
+        while not self._enter(slot):  # closed since, by somebody else
+            slot = self._slot()
+        with self._using(slot):
             yield slot.connection
-        except BaseException as error:
-            if not self._reusable(error):
-                self.drop()
-            raise
-        slot.used = time.monotonic()
+
+    @contextmanager
+    def hold(self, connection: C) -> Iterator[None]:
+        """Go on with a connection that ``get`` gave, perhaps to another thread.
+
+        For what outlives the block in which it was opened, such as a file that is being read.
+        Raises Unavailable when the connection has been closed since, or is another process's.
+        """
+        with self._lock:
+            slots = [slot for slot in self._slots if slot.connection is connection]
+        slot = slots[0] if slots else None
+        if slot is None or slot.process != os.getpid() or not self._enter(slot):
+            raise Unavailable("The connection was closed meanwhile.")
+        with self._using(slot):
+            yield
 
     def drop(self) -> None:
         """Close this thread's connection, if it has one."""
@@ -105,6 +123,9 @@ class PerThread(Generic[C]):
         """Close every thread's connection; the next use opens a new one."""
         with self._lock:
             slots = list(self._slots)
+            closer, self._closer = self._closer, None
+        if closer is not None:
+            closer.cancel()
         for slot in slots:
             slot.close()
 
@@ -112,6 +133,27 @@ class PerThread(Generic[C]):
         """Return how many connections this process has open."""
         with self._lock:
             return sum(s.close.alive and s.process == os.getpid() for s in self._slots)
+
+    def _enter(self, slot: _Slot[C]) -> bool:
+        """Count one more user of an open connection; False when it is closed."""
+        with self._lock:
+            slot.users += slot.close.alive
+            return slot.close.alive
+
+    @contextmanager
+    def _using(self, slot: _Slot[C]) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            if not self._reusable(error):
+                if self._local.__dict__.get("slot") is slot:
+                    del self._local.slot
+                slot.close()
+            raise
+        finally:
+            with self._lock:
+                slot.users -= 1
+                slot.used = time.monotonic()
 
     def _slot(self) -> _Slot[C]:
         slot: _Slot[C] | None = self._local.__dict__.get("slot")
@@ -122,6 +164,8 @@ class PerThread(Generic[C]):
             slot = self._local.slot = _Slot(self._connect(), self._close_one)
             with self._lock:
                 self._slots.add(slot)
+                if self._max_idle is not None and self._closer is None:
+                    self._close_later(self._max_idle)
         return slot
 
     def _usable(self, slot: _Slot[C]) -> bool:
@@ -131,6 +175,41 @@ class PerThread(Generic[C]):
             return True
         return self._is_alive(slot.connection)
 
+    def _close_later(self, seconds: float) -> None:
+        """Look for idle connections in so many seconds; the lock is held."""
+        # By a weak reference: waiting must not keep a forgotten storage's connections open.
+        self._closer = threading.Timer(seconds, _close_idle, (weakref.ref(self),))
+        self._closer.daemon = True
+        self._closer.start()
+
+    def _close_idle(self) -> None:
+        if self._max_idle is None:
+            return
+        now = time.monotonic()
+        idle, waits = [], []
+        with self._lock:
+            self._closer = None
+            for slot in self._slots:
+                if not slot.close.alive or slot.process != os.getpid():
+                    continue
+                left = self._max_idle - (0.0 if slot.users else now - slot.used)
+                if left <= 0:
+                    idle.append(slot.close)
+                else:
+                    waits.append(left)
+            # Detached under the lock: a thread that comes now sees that it is closed.
+            ends = [found for found in (close.detach() for close in idle) if found is not None]
+            if waits:
+                self._close_later(min(waits))
+        for _, function, args, kwargs in ends:
+            function(*args, **(kwargs or {}))
+
+
+def _close_idle(reference: weakref.ref[PerThread[Any]]) -> None:
+    pool = reference()
+    if pool is not None:
+        pool._close_idle()  # noqa: SLF001
+
 
 def _renewer(reference: weakref.ref[PerThread[Any]]) -> Callable[[], None]:
     def renew() -> None:
@@ -138,5 +217,6 @@ def _renewer(reference: weakref.ref[PerThread[Any]]) -> Callable[[], None]:
         if pool is not None:
             # Another thread of the parent may have held it at the moment of the fork.
             pool._lock = threading.Lock()  # noqa: SLF001
+            pool._closer = None  # noqa: SLF001
 
     return renew

@@ -209,7 +209,11 @@ class Hooks:
         return (
             f"{kind.__module__}.{kind.__qualname__}",
             [],
-            {n: v for n, v in self.given.items() if n not in declared or not declared[n].secret},
+            {
+                name: declared[name].shown(value) if name in declared else value
+                for name, value in self.given.items()
+                if name not in declared or declared[name].secret is not True
+            },
         )
 
     def __repr__(self) -> str:

@@ -38,7 +38,7 @@ class Option:
     default: Any = None
     settings: tuple[str, ...] = ()
     required: bool = False
-    secret: bool = False
+    secret: bool | tuple[str, ...] = False
     type: Kinds | None = None
     convert: Callable[[Any], Any] | None = None
     help: str = ""
@@ -82,11 +82,28 @@ class Option:
         try:
             return self.convert(value)
         except (TypeError, ValueError) as error:
-            if self.secret:
+            if self.secret is True:
                 msg = f"{self.owner}: option {self.name!r} ({place}) is not valid."
                 raise OptionError(msg) from None
             msg = f"{self.owner}: option {self.name!r} ({place}): {error}"
             raise OptionError(msg) from error
+
+    def secret_parts(self, value: Any) -> list[Any]:
+        """Return what of ``value`` nobody may see."""
+        if self.secret is True:
+            return [value]
+        if not self.secret or not isinstance(value, Mapping):
+            return []
+        parts = []
+        for name, part in value.items():
+            parts += [part] if name in self.secret else self.secret_parts(part)
+        return parts
+
+    def shown(self, value: Any) -> Any:
+        """Return ``value`` without what of it nobody may see."""
+        if not isinstance(self.secret, tuple) or not isinstance(value, Mapping):
+            return value
+        return {n: self.shown(part) for n, part in value.items() if n not in self.secret}
 
     def is_missing(self, value: Any) -> bool:
         """Tell whether the option is required and ``value`` is none."""
@@ -98,7 +115,7 @@ def option(  # noqa: PLR0913 - the fields of a declaration, by keyword
     default: Any = None,
     settings: Iterable[str] = (),
     required: bool = False,
-    secret: bool = False,
+    secret: bool | tuple[str, ...] = False,
     type: Kinds | None = None,  # noqa: A002 - the field's standard term
     convert: Callable[[Any], Any] | None = None,
     help: str = "",  # noqa: A002 - likewise
@@ -109,7 +126,8 @@ def option(  # noqa: PLR0913 - the fields of a declaration, by keyword
         default: its value when nothing sets it (copied for each use).
         settings: the Django settings that set it; the first that exists counts.
         required: constructing the storage without it raises OptionError.
-        secret: its value never reaches ``repr``, ``deconstruct``, logs or errors.
+        secret: its value never reaches ``repr``, ``deconstruct``, logs or errors; of a mapping
+            some entries may be secret, at any depth: then their names.
         type: what the value must be an instance of (None is allowed when it is the default).
         convert: makes the value from what was given; raises ValueError to refuse it.
         help: one sentence for the docs.

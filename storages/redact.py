@@ -27,7 +27,7 @@ def redacted(text: str, storage: Any) -> str:
 def _secrets(storage: Any) -> Iterator[str]:
     for name, option in options_of(type(storage)).items():
         if option.secret:
-            yield from _texts(getattr(storage, name))
+            yield from _texts(option.secret_parts(getattr(storage, name)))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -26,9 +29,15 @@ class Server:
         self.opened.append(connection)
         return connection
 
-    def pool(self, idle: float = 30) -> PerThread[object]:
+    def pool(self, idle: float = 30, max_idle: float | None = None) -> PerThread[object]:
         """Return a pool on this server."""
-        return PerThread(self.connect, self.closed.append, is_alive=lambda _: self.alive, idle=idle)
+        return PerThread(
+            self.connect,
+            self.closed.append,
+            is_alive=lambda _: self.alive,
+            idle=idle,
+            max_idle=max_idle,
+        )
 
 
 def test_a_thread_keeps_its_connection() -> None:
@@ -142,3 +151,76 @@ def test_a_forked_child_opens_its_own_and_leaves_the_parents_alone() -> None:
     with pool.get() as again:
         pass
     assert again is parents
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait, at most ten seconds."""
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_an_idle_connection_is_closed_and_the_next_use_opens_another() -> None:
+    """In the background: nobody needs to come by."""
+    server = Server()
+    pool = server.pool(max_idle=0.05)
+    with pool.get() as first:
+        pass
+    wait_until(lambda: len(pool) == 0)
+    assert server.closed == [first]
+    with pool.get() as second:
+        assert second is not first
+    wait_until(lambda: server.closed == [first, second])
+
+
+def test_a_connection_in_use_is_not_idle() -> None:
+    """However long it takes, be it by ``get`` or by ``hold``; both end the use."""
+    server = Server()
+    pool = server.pool(max_idle=0.05)
+    with pool.get() as connection:
+        time.sleep(0.2)
+        with pool.hold(connection):
+            pass
+        time.sleep(0.2)
+        assert server.closed == []
+    with pool.hold(connection):
+        time.sleep(0.2)
+        assert server.closed == []
+    wait_until(lambda: server.closed == [connection])
+
+
+def test_a_held_connection_is_that_of_another_thread() -> None:
+    """After an error it is closed, whosever it is; then it cannot be held any more."""
+    server = Server()
+    pool = server.pool()
+    with pool.get() as connection:
+        pass
+
+    def fail() -> None:
+        with pool.hold(connection):
+            raise Unavailable
+
+    with ThreadPoolExecutor(1) as other, pytest.raises(Unavailable):
+        other.submit(fail).result()
+    assert server.closed == [connection]
+    with pytest.raises(Unavailable), pool.hold(connection):
+        pass
+    with pool.get() as another:
+        assert another is not connection
+
+
+def test_a_closed_pool_looks_for_idle_connections_no_more() -> None:
+    """The thread that does so ends, and begins again with the next connection."""
+    server = Server()
+    pool = server.pool(max_idle=30)
+    with pool.get():
+        pass
+    waiting = pool._closer
+    assert waiting is not None
+    pool.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    with pool.get():
+        assert pool._closer is not None
+    pool.close()

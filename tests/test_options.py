@@ -112,6 +112,30 @@ def test_secrets_stay_out_of_repr_deconstruct_and_messages() -> None:
     assert "hunter22" not in str(caught.value)
 
 
+class Connecting(BaseStorage):
+    """A storage with some secret entries in a mapping."""
+
+    params: dict[str, Any] = option(
+        settings=("TEST_PARAMS",), default={}, type=dict, secret=("password",)
+    )
+
+    def _stat(self, key: str) -> Any:
+        raise ConnectionResetError(f"login of anna with {self.params['via']['password']} failed")
+
+
+def test_some_entries_of_a_mapping_may_be_secret() -> None:
+    """They are left out wherever the mapping is shown, at any depth, and the others are not."""
+    given = {"username": "anna", "via": {"port": 5, "password": "hunter22"}, "password": "hunter2"}
+    storage = Connecting(params=given)
+    shown = {"username": "anna", "via": {"port": 5}}
+    assert storage.deconstruct()[2] == {"params": shown}
+    assert "hunter2" not in repr(storage)
+    assert storage.params == given
+    with pytest.raises(StorageError) as caught:
+        storage.size("x")
+    assert "login of anna with *** failed" in str(caught.value)
+
+
 def test_a_pickled_storage_keeps_what_it_was_given_and_nothing_of_the_settings() -> None:
     """Settings are read where the copy lives."""
     with override_settings(TEST_PASSWORD="hunter22"):

@@ -21,7 +21,10 @@ def cell(option: Option) -> tuple[str, str, str, str]:
     name = f"``{option.name}``"
     default = "required" if option.required else f"``{option.default!r}``"
     settings = ", ".join(f"``{setting}``" for setting in option.settings) or "\\"
-    meaning = option.help + (" Secret." if option.secret else "")
+    meaning = option.help
+    if option.secret:
+        some = isinstance(option.secret, tuple) and ", ".join(option.secret)
+        meaning += f" Secret: {some}." if some else " Secret."
     return name, settings, default, meaning
 
 
