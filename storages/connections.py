@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from storages.errors import StorageError, Unavailable
 
-__all__ = ["PerThread"]
+__all__ = ["Lease", "PerThread"]
 
 C = TypeVar("C")
 
@@ -113,6 +113,28 @@ class PerThread(Generic[C]):
         with self._using(slot):
             yield
 
+    def take(self) -> Lease[C]:
+        """Take this thread's connection away, for one user alone, until it is given back.
+
+        For protocols in which a connection can do one thing at a time: while a file is read, what
+        else the thread does uses another one.
+        """
+        slot = self._slot()
+        while not self._enter(slot):
+            slot = self._slot()
+        del self._local.slot
+        return Lease(self, slot)
+
+    def _put_back(self, slot: _Slot[C]) -> None:
+        with self._lock:
+            slot.users -= 1
+            slot.used = time.monotonic()
+            alive = slot.close.alive and slot.process == os.getpid()
+        if alive and "slot" not in self._local.__dict__:
+            self._local.slot = slot
+        else:
+            slot.close()
+
     def drop(self) -> None:
         """Close this thread's connection, if it has one."""
         slot: _Slot[C] | None = self._local.__dict__.pop("slot", None)
@@ -203,6 +225,27 @@ class PerThread(Generic[C]):
                 self._close_later(min(waits))
         for _, function, args, kwargs in ends:
             function(*args, **(kwargs or {}))
+
+
+class Lease(Generic[C]):
+    """A connection that was taken away from its thread; closed when nothing refers to this."""
+
+    def __init__(self, pool: PerThread[C], slot: _Slot[C]) -> None:
+        self.connection = slot.connection
+        self._pool = pool
+        self._slot: _Slot[C] | None = slot
+
+    def give_back(self) -> None:
+        """Let the thread that calls this have the connection, unless it has one already."""
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._pool._put_back(slot)  # noqa: SLF001 - its other half
+
+    def drop(self) -> None:
+        """Close the connection."""
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.close()
 
 
 def _close_idle(reference: weakref.ref[PerThread[Any]]) -> None:

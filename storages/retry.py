@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from storages.errors import StorageError, Timeout, Unavailable
 
-__all__ = ["NO_RETRY", "Retry", "deadline", "remaining", "timeout"]
+__all__ = ["NO_RETRY", "Retry", "deadline", "grace", "remaining", "timeout"]
 
 _deadline: ContextVar[float | None] = ContextVar("storages_deadline", default=None)
 
@@ -59,6 +59,20 @@ def deadline(seconds: float) -> Iterator[None]:
     until = time.monotonic() + seconds
     outer = _deadline.get()
     token = _deadline.set(until if outer is None else min(until, outer))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+@contextmanager
+def grace(seconds: float = 2.0) -> Iterator[None]:
+    """Give what the block cleans up at least so much time, also past the deadline."""
+    left = remaining()
+    if left is None or left >= seconds:
+        yield
+        return
+    token = _deadline.set(time.monotonic() + seconds)
     try:
         yield
     finally:

@@ -224,3 +224,51 @@ def test_a_closed_pool_looks_for_idle_connections_no_more() -> None:
     with pool.get():
         assert pool._closer is not None
     pool.close()
+
+
+def test_a_taken_connection_is_one_users_alone() -> None:
+    """Meanwhile the thread opens another; given back, the one that it does not need is closed."""
+    server = Server()
+    pool = server.pool()
+    with pool.get() as first:
+        pass
+    lease = pool.take()
+    assert lease.connection is first
+    with pool.get() as second:
+        assert second is not first
+    lease.give_back()
+    lease.give_back()
+    assert server.closed == [first]
+    other = pool.take()
+    assert other.connection is second
+    other.give_back()
+    with pool.get() as third:
+        assert third is second
+
+
+def test_a_taken_connection_is_closed_when_it_is_dropped_or_forgotten() -> None:
+    """Nobody else could ever close it."""
+    server = Server()
+    pool = server.pool()
+    lease = pool.take()
+    lease.drop()
+    assert server.closed == server.opened
+    lease = pool.take()
+    del lease
+    gc.collect()
+    assert server.closed == server.opened
+    assert len(server.opened) == 2
+    assert len(pool) == 0
+
+
+def test_a_taken_connection_is_not_idle_and_closes_with_the_pool() -> None:
+    """A reader may pause for longer than connections are kept."""
+    server = Server()
+    pool = server.pool(max_idle=0.05)
+    lease = pool.take()
+    time.sleep(0.3)  # several times as long
+    assert server.closed == []
+    pool.close()
+    assert server.closed == server.opened
+    lease.give_back()
+    assert len(pool) == 0

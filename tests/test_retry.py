@@ -180,6 +180,18 @@ def test_a_deadline_bounds_retries(storage: Flaky, monkeypatch: pytest.MonkeyPat
         storage.size("file")
 
 
+def test_cleaning_up_may_go_past_the_deadline() -> None:
+    """At least a little, and no longer than the deadline leaves anyway."""
+    with deadline(0):
+        with retry.grace(2.0):
+            assert 1.0 < retry.timeout(30) <= 2.0
+        assert retry.remaining() == 0
+    with deadline(60), retry.grace(2.0):
+        assert retry.timeout(30) == 30
+    with retry.grace():
+        assert retry.remaining() is None
+
+
 def test_the_earliest_deadline_counts() -> None:
     """Nested deadlines shorten, never extend."""
     with deadline(1):
