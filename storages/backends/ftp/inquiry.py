@@ -1,0 +1,246 @@
+"""Questions about one path, in the best words that the server knows."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Literal
+
+from storages.backends.ftp.connection import Connection
+from storages.backends.ftp.listing import Item, facts_of, item_of_facts, listed, mlsd, moment
+from storages.backends.ftp.replies import Reply, refusal, why
+from storages.errors import IsADirectory, NotADirectory, NotFound, PermissionDenied, StorageError
+from storages.readers import Stat
+from storages.retry import timeout
+from storages.staging import BLOCK, Spool
+
+__all__ = ["entries", "is_directory", "kind_of", "size_of", "stat", "stat_of"]
+
+_LONGEST_LINE = 64 * 1024
+
+
+def stat(ftp: Connection, path: str) -> Stat:
+    """Return what the server tells of a file. Raises NotFound, IsADirectory, PermissionDenied."""
+    if "MLST" in ftp.features:
+        item = _mlst(ftp, path)
+        if item.kind == "dir":
+            raise IsADirectory
+        if item.kind == "file" and item.size is not None:
+            return _stat(item.size, item.modified, item.unique)
+    return _asked(ftp, path)
+
+
+def stat_of(item: Item) -> Stat | None:
+    """Return what a listing told of a file; None when that is not all that ``stat`` tells."""
+    if item.size is None or item.modified is None:
+        return None
+    return _stat(item.size, item.modified, item.unique)
+
+
+def _stat(size: int, modified: datetime | None, more: str) -> Stat:
+    version = f"{more}-{modified.isoformat() if modified else ''}-{size}"
+    return Stat(size=size, modified=modified, version=version)
+
+
+def _mlst(ftp: Connection, path: str) -> Item:
+    reply = ftp.ask(f"MLST {path}")
+    if not reply.is_positive:
+        raise _absent(ftp, path, reply)
+    for line in reply.text.splitlines()[1:-1]:
+        facts, name = facts_of(line.lstrip())
+        if facts:
+            # The directory itself may be called "cdir" here.
+            if facts.get("type", "").lower() in {"cdir", "pdir"}:
+                facts["type"] = "dir"
+            item = item_of_facts(facts, name)
+            if item is not None:
+                return item
+    raise StorageError(f"The server's answer to MLST has no facts: {reply.text!r}.")
+
+
+def _asked(ftp: Connection, path: str) -> Stat:
+    """Ask by SIZE and MDTM; where they are not known, look into the listing."""
+    reply = _tried(ftp, "SIZE", path)
+    if reply is None:
+        return _from_listing(ftp, path)
+    size = _number(reply)
+    if size is None:
+        if is_directory(ftp, path):
+            raise IsADirectory
+        raise _absent(ftp, path, reply)
+    reply = _tried(ftp, "MDTM", path)
+    if reply is not None and not reply.is_positive:
+        raise _absent(ftp, path, reply)
+    return _stat(size, moment(reply.text[4:]) if reply is not None else None, "")
+
+
+def size_of(ftp: Connection, path: str) -> int | None:
+    """Return a file's size; None where the server does not tell by itself."""
+    reply = _tried(ftp, "SIZE", path)
+    if reply is not None:
+        return _number(reply)
+    with suppress(NotFound):
+        return stat(ftp, path).size
+    return None
+
+
+def _tried(ftp: Connection, command: str, path: str) -> Reply | None:
+    """Return the answer; None when the server does not know the command."""
+    if not ftp.has(command):
+        return None
+    reply = ftp.ask(f"{command} {path}")
+    if reply.is_unknown:
+        ftp.lacks.add(command)
+        return None
+    return reply
+
+
+def _number(reply: Reply) -> int | None:
+    words = reply.text.split()
+    if not reply.is_positive or len(words) < 2 or not words[1].isdigit():  # noqa: PLR2004
+        return None
+    return int(words[1])
+
+
+def _from_listing(ftp: Connection, path: str) -> Stat:
+    if is_directory(ftp, path):
+        raise IsADirectory
+    item = _seen(ftp, path)
+    if item is None:
+        raise NotFound
+    if item.size is None:
+        raise StorageError(
+            "The server does not tell the file's size: it knows neither MLST nor SIZE."
+        )
+    # The time printed is of an unknown zone, but it changes when the file does.
+    return _stat(item.size, None, str(item.printed))
+
+
+def is_directory(ftp: Connection, path: str) -> bool:
+    """Tell whether there is a directory; False also when there may be one that is forbidden."""
+    # No name that is sent depends on the working directory, so it may be any.
+    return ftp.ask(f"CWD {path}").is_positive
+
+
+def kind_of(ftp: Connection, path: str) -> Literal["file", "dir"] | None:
+    """Tell what a path is; None: nothing. Raises PermissionDenied when that cannot be told."""
+    try:
+        stat(ftp, path)
+    except IsADirectory:
+        return "dir"
+    except (NotFound, NotADirectory):
+        return None
+    return "file"
+
+
+def _absent(ftp: Connection, path: str, reply: Reply) -> StorageError:
+    """Return the error for a path that the server says nothing good of: missing, or forbidden?"""
+    told = why(reply, path)
+    if told in {NotFound, NotADirectory, PermissionDenied, IsADirectory}:
+        return refusal(reply, path)
+    if reply.code not in {450, 550, 553}:
+        return refusal(reply, path)
+    if _seen(ftp, path) is None:
+        return NotFound()
+    return PermissionDenied(
+        f"The server shows the name, and answered {reply.text!r}.",
+        hint="The user who logs in may not read it.",
+    )
+
+
+def _seen(ftp: Connection, path: str) -> Item | None:
+    """Return what the listing of its directory tells of a path; None when it is not there.
+
+    Raises NotADirectory below a file, PermissionDenied when the listing cannot be had.
+    """
+    parent, name = posixpath.split(path)
+    if parent == path:
+        raise PermissionDenied("The server does not show its root directory.")
+    if is_directory(ftp, parent):
+        try:
+            return next((item for item in entries(ftp, parent) if item.name == name), None)
+        except NotFound:
+            return None
+    above = _seen(ftp, parent)
+    if above is None:
+        return None
+    if above.kind == "file":
+        raise NotADirectory
+    raise PermissionDenied("The server shows the directory, but does not let the user enter it.")
+
+
+def entries(ftp: Connection, path: str) -> Iterator[Item]:
+    """Yield the children of a directory, from a listing that is complete. Raises NotFound."""
+    if "MLST" in ftp.features:
+        with _fetched(ftp, f"MLSD {path}", path) as lines:
+            yield from mlsd(_decoded(ftp, lines))
+        return
+    # An argument of LIST would be taken apart at spaces, or for a pattern.
+    reply = ftp.ask(f"CWD {path}")
+    if not reply.is_positive:
+        raise _absent(ftp, path, reply)
+    if ftp.has("LIST -a"):
+        with _fetched(ftp, "LIST -a", path) as lines:
+            items = listed(_decoded(ftp, lines))
+            first = next(items, None)
+            # With -a there is always ".": a server that shows none has not understood.
+            if first is not None and first.name in {".", ".."}:
+                yield from (item for item in items if item.name not in {".", ".."})
+                return
+        ftp.lacks.add("LIST -a")
+    with _fetched(ftp, "LIST", path) as lines:
+        items = listed(_decoded(ftp, lines))
+        yield from (item for item in items if item.name not in {".", ".."})
+
+
+def _fetched(ftp: Connection, command: str, path: str) -> Spool:
+    """Return the whole listing, so that the connection is free before the first name is used."""
+    begun = ftp.transfer(command)
+    if isinstance(begun, Reply):
+        if command == "LIST -a":
+            return Spool()
+        raise _refused_listing(ftp, path, begun)
+    data, _ = begun
+    spool = Spool()
+    try:
+        try:
+            while True:
+                data.settimeout(timeout(ftp.place.timeout))
+                block = data.recv(BLOCK)
+                if not block:
+                    break
+                spool.write(block)
+        finally:
+            data.close()
+        _check_listing(ftp.final(), path)
+    except BaseException:
+        spool.close()
+        raise
+    spool.seek(0)
+    return spool
+
+
+def _check_listing(reply: Reply, path: str) -> None:
+    if not reply.is_positive:
+        raise refusal(reply, path)
+    if "fail" in reply.text.lower():  # vsftpd: 226 ... (but failed to open directory)
+        raise PermissionDenied(f"The server answered {reply.text!r}.")
+
+
+def _refused_listing(ftp: Connection, path: str, reply: Reply) -> StorageError:
+    told = why(reply, path)
+    if told is not None or reply.code not in {450, 501, 550, 553}:
+        return refusal(reply, path)
+    found = kind_of(ftp, path)
+    if found == "file":
+        return NotADirectory()
+    return NotFound() if found is None else PermissionDenied(f"The server answered {reply.text!r}.")
+
+
+def _decoded(ftp: Connection, spool: Spool) -> Iterator[str]:
+    with io.BufferedReader(spool, BLOCK) as lines:
+        while line := lines.readline(_LONGEST_LINE):
+            yield line.decode(ftp.encoding, "surrogateescape").rstrip("\r\n")

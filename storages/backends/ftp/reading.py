@@ -1,0 +1,98 @@
+"""Reading: one transfer, from the offset that is wanted."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+from storages.backends.ftp.connection import Connection
+from storages.backends.ftp.inquiry import stat
+from storages.backends.ftp.replies import Reply, refusal
+from storages.connections import Lease
+from storages.errors import Changed
+from storages.readers import ChunkReader, Reader, Stat
+from storages.retry import timeout
+
+__all__ = ["Download", "open_read"]
+
+
+def open_read(lease: Lease[Connection], key: str, offset: int, version: str | None) -> Reader:
+    """Begin to read; the reader keeps the connection until it is done."""
+    ftp = lease.connection
+    path = ftp.path(key)
+    found = stat(ftp, path)
+    if version is not None and version != found.version:
+        raise Changed
+    if offset >= found.size:
+        lease.give_back()
+        return ChunkReader(found, ())
+    begun = ftp.transfer(f"RETR {path}", offset)
+    if isinstance(begun, Reply):
+        # Gone since, or not to be read.
+        stat(ftp, path)
+        raise refusal(begun, path)
+    data, reply = begun
+    sizes = re.findall(r"\((\d+) bytes\)", reply.text)
+    if sizes and int(sizes[-1]) not in {found.size, found.size - offset}:
+        ftp.abandon(data)
+        raise Changed
+    return Download(lease, data, found, offset)
+
+
+class Download:
+    """A transfer under way, from ``offset`` to the end of the file."""
+
+    def __init__(
+        self, lease: Lease[Connection], data: socket.socket, found: Stat, offset: int
+    ) -> None:
+        self.stat = found
+        self._lease: Lease[Connection] | None = lease
+        self._ftp = lease.connection
+        self._data = data
+        self._left = found.size - offset
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
+        if self._lease is None:
+            return 0
+        self._data.settimeout(timeout(self._ftp.place.timeout))
+        count = self._data.recv_into(buffer[: self._left])
+        if count == 0:
+            self._ended_early()
+        self._left -= count
+        if self._left == 0:
+            self._ended()
+        return count
+
+    def close(self) -> None:
+        """End the transfer."""
+        if self._lease is None:
+            return
+        self._ftp.abandon(self._data)
+        self._give_back()
+
+    def _ended(self) -> None:
+        # Before the last block is handed out: a file that has grown is another one.
+        if self._data.recv(1):
+            self.close()
+            raise Changed
+        self._data.close()
+        # Everything is here, whatever the server thinks of it.
+        self._ftp.final()
+        self._give_back()
+
+    def _ended_early(self) -> None:
+        self._data.close()
+        reply = self._ftp.final()
+        self._give_back()
+        if not reply.is_positive:
+            raise refusal(reply)
+
+    def _give_back(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        if self._ftp.in_step:
+            lease.give_back()
+        else:
+            lease.drop()

@@ -1,0 +1,169 @@
+"""Writing: to a temporary name, seen to be whole, then renamed in one step."""
+
+from __future__ import annotations
+
+import posixpath
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn
+
+from storages.backends.ftp.connection import Connection
+from storages.backends.ftp.inquiry import kind_of, size_of
+from storages.backends.ftp.mutex import Lock, locked, make_directories
+from storages.backends.ftp.replies import Reply, refusal
+from storages.errors import (
+    AlreadyExists,
+    IsADirectory,
+    NotFound,
+    StorageError,
+    Unavailable,
+)
+from storages.retry import grace, timeout
+from storages.staging import Source, temporary_name
+
+if TYPE_CHECKING:
+    from storages.backends.ftp.storage import FTPStorage
+
+__all__ = ["move", "write"]
+
+BLOCK = 256 * 1024
+# What a server says when a directory is missing, or may not be written to.
+_NO_PLACE = frozenset({450, 550, 553})
+
+
+def write(storage: FTPStorage, key: str, source: Source, *, overwrite: bool) -> None:
+    """Store ``source``, all or nothing."""
+    with storage.connection() as ftp:
+        path = ftp.path(key)
+        directory = posixpath.dirname(path)
+        draft = posixpath.join(directory, temporary_name())
+        try:
+            _upload(ftp, draft, source)
+            with _place(storage, ftp, path, overwrite=overwrite) as lock:
+                _rename(ftp, draft, path, lock)
+        except BaseException:
+            _discard(storage, ftp, draft)
+            raise
+
+
+def move(storage: FTPStorage, key: str, target: str, *, overwrite: bool) -> None:
+    """Rename a file."""
+    with storage.connection() as ftp:
+        path, to = ftp.path(key), ftp.path(target)
+        kind = kind_of(ftp, path)
+        if kind is None:
+            raise NotFound
+        if kind == "dir":
+            raise IsADirectory
+        directory = posixpath.dirname(to)
+        if directory != posixpath.dirname(path):
+            make_directories(ftp, directory)
+        with _place(storage, ftp, to, overwrite=overwrite) as lock:
+            _rename(ftp, path, to, lock)
+
+
+@contextmanager
+def _place(
+    storage: FTPStorage, ftp: Connection, path: str, *, overwrite: bool
+) -> Iterator[Lock | None]:
+    """Make sure that ``path`` may be taken in the block. Raises AlreadyExists.
+
+    Where all that is saved replaces what is there, nobody creates, and no lock is needed.
+    """
+    if overwrite and storage.overwrites:
+        yield None
+        return
+    with locked(ftp, path, storage.connection) as lock:
+        # RNFR tells of files and directories alike. The directory is one that can be searched, or
+        # the lock could not have been made in it: a refusal means that there is nothing.
+        if not overwrite and ftp.ask(f"RNFR {path}").is_positive:
+            raise AlreadyExists
+        yield lock
+
+
+def _rename(ftp: Connection, path: str, target: str, lock: Lock | None) -> None:
+    reply = ftp.ask(f"RNFR {path}")
+    if not reply.is_positive:
+        raise refusal(reply, path)
+    if lock is not None:
+        lock.check()
+    reply = ftp.ask(f"RNTO {target}")
+    if reply.is_positive:
+        return
+    kind = kind_of(ftp, target)
+    if kind == "dir":
+        raise IsADirectory
+    if kind is None:
+        raise refusal(reply, target)
+    _replace(ftp, path, target, reply)
+
+
+def _replace(ftp: Connection, path: str, target: str, refused: Reply) -> None:
+    """Rename where the server does not replace: the old file steps aside, and comes back."""
+    aside = posixpath.join(posixpath.dirname(target), temporary_name())
+    if not _renamed(ftp, target, aside):
+        raise refusal(refused, target)
+    if not _renamed(ftp, path, target):
+        if not _renamed(ftp, aside, target):
+            raise StorageError(
+                f"The server refused to rename, also back: the old file is {aside!r} now.",
+            )
+        raise refusal(refused, target)
+    ftp.ask(f"DELE {aside}")
+
+
+def _renamed(ftp: Connection, path: str, target: str) -> bool:
+    return ftp.ask(f"RNFR {path}").is_positive and ftp.ask(f"RNTO {target}").is_positive
+
+
+def _upload(ftp: Connection, draft: str, source: Source) -> None:
+    begun = ftp.transfer(f"STOR {draft}")
+    if isinstance(begun, Reply):
+        if begun.code not in _NO_PLACE:
+            raise refusal(begun, draft)
+        directory = posixpath.dirname(draft)
+        make_directories(ftp, directory)
+        begun = ftp.transfer(f"STOR {draft}")
+        if isinstance(begun, Reply):
+            raise refusal(begun, draft)
+    data, _ = begun
+    try:
+        while block := source.read(BLOCK):
+            data.settimeout(timeout(ftp.place.timeout))
+            data.sendall(block)
+    except BaseException as error:
+        if source.failure is None and isinstance(error, OSError):
+            _explain(ftp, data, draft, error)
+        ftp.abandon(data)
+        raise
+    reply = ftp.finish(data)
+    if not reply.is_positive:
+        raise refusal(reply, draft)
+    size = size_of(ftp, draft)
+    if size is not None and size != source.size:
+        # Nothing is published; sending it again may work.
+        raise Unavailable(f"Of {source.size} bytes {size} arrived at the server.")
+
+
+def _explain(ftp: Connection, data: socket.socket, draft: str, error: OSError) -> NoReturn:
+    """Raise why the server stopped taking content: a full disk, say, rather than a broken pipe."""
+    data.close()
+    if not isinstance(error, TimeoutError):
+        reply = None
+        with suppress(OSError, EOFError):
+            reply = ftp.final(1.0)
+        if reply is not None and not reply.is_positive:
+            raise refusal(reply, draft) from error
+    raise error
+
+
+def _discard(storage: FTPStorage, ftp: Connection, draft: str) -> None:
+    """Remove what was uploaded, by another connection if this one is of no more use."""
+    with grace(), suppress(StorageError, OSError):
+        if ftp.in_step:
+            ftp.ask(f"DELE {draft}")
+            return
+        ftp.close()
+        with storage.connection() as other:
+            other.ask(f"DELE {draft}")
