@@ -1,0 +1,155 @@
+"""Publishing: a whole file gets its name, in one step that no other writer can come between."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from storages import retry
+from storages.backends.sftp.connecting import Connection
+from storages.backends.sftp.protocol import Attributes, Failure, Kind, Open, Session, string
+from storages.backends.sftp.reading import is_directory
+from storages.errors import (
+    AlreadyExists,
+    IsADirectory,
+    NotFound,
+    PermissionDenied,
+    Timeout,
+)
+from storages.staging import temporary_name
+
+__all__ = ["Publishing"]
+
+#: Seconds after which a lock is one that a writer left behind when it died.
+LOCK_AGE = 60
+#: Seconds between two looks at somebody's lock.
+_PAUSE = 0.05
+
+
+class Publishing:
+    """How one server publishes; what is found out about it is kept.
+
+    ``links``: whether the disk has hard links; None as long as nobody has tried.
+    """
+
+    def __init__(self) -> None:
+        self.links: bool | None = None
+
+    def publish(self, connection: Connection, path: str, target: str, *, overwrite: bool) -> None:
+        """Give the file ``path`` the name ``target``."""
+        if overwrite:
+            self._replace(connection.session, path, target)
+        else:
+            self._create(connection, path, target)
+
+    # ------------------------------------------------------------- replacing
+
+    def _replace(self, session: Session, path: str, target: str) -> None:
+        if "posix-rename@openssh.com" not in session.extensions:
+            self._replace_in_turns(session, path, target)
+            return
+        try:
+            session.receive(
+                session.extended("posix-rename@openssh.com", string(path), string(target))
+            )
+        except (Failure, PermissionDenied) as error:
+            found = _found(session, target)
+            if found is not None and is_directory(found):
+                raise IsADirectory from error
+            raise
+
+    def _replace_in_turns(self, session: Session, path: str, target: str) -> None:
+        """Replace without that extension: for a moment, there is no file of that name."""
+        aside = posixpath.join(posixpath.dirname(target), temporary_name())
+        with _locked(session, path, target):
+            found = _found(session, target)
+            if found is not None and is_directory(found):
+                raise IsADirectory
+            if found is not None:
+                session.ask(Kind.RENAME, string(target), string(aside))
+            try:
+                session.ask(Kind.RENAME, string(path), string(target))
+            except (Failure, PermissionDenied, NotFound):
+                if found is not None:
+                    session.ask(Kind.RENAME, string(aside), string(target))
+                raise
+            if found is not None:
+                session.forget(session.send(Kind.REMOVE, string(aside)))
+
+    # -------------------------------------------------------------- creating
+
+    def _create(self, connection: Connection, path: str, target: str) -> None:
+        session = connection.session
+        if self.links and connection.is_openssh:
+            # OpenSSH renames by linking and unlinking where the disk can, else in two steps.
+            self._ask(session, session.send(Kind.RENAME, string(path), string(target)), target)
+        elif not self._link(session, path, target):
+            with _locked(session, path, target):
+                if _found(session, target) is not None:
+                    raise AlreadyExists
+                session.ask(Kind.RENAME, string(path), string(target))
+
+    def _link(self, session: Session, path: str, target: str) -> bool:
+        """Link the file to its new name and remove the old one; False: there are no links."""
+        if self.links is False or "hardlink@openssh.com" not in session.extensions:
+            return False
+        request = session.extended("hardlink@openssh.com", string(path), string(target))
+        try:
+            self._ask(session, request, target)
+        except (Failure, PermissionDenied):
+            # What servers say of a disk without links differs; a plain rename will tell more.
+            self.links = False
+            return False
+        self.links = True
+        session.ask(Kind.REMOVE, string(path))
+        return True
+
+    def _ask(self, session: Session, request: int, target: str) -> None:
+        """Wait for an answer; a failure may mean that the name is taken."""
+        try:
+            session.receive(request)
+        except (Failure, PermissionDenied) as error:
+            if _found(session, target) is not None:
+                raise AlreadyExists from error
+            raise
+
+
+def _found(session: Session, path: str) -> Attributes | None:
+    """Return what is there under that name, be it a link; None: nothing."""
+    try:
+        return session.stat(path, Kind.LSTAT)
+    except NotFound:
+        return None
+
+
+@contextmanager
+def _locked(session: Session, path: str, target: str) -> Iterator[None]:
+    """Keep other writers of ``target`` out, by a file that only one of them can make.
+
+    Its name is a temporary's, so that it is never listed. One that is older than LOCK_AGE is
+    removed: whoever made it died. ``path``, just written, tells the server's time.
+    """
+    name = hashlib.sha256(posixpath.basename(target).encode("utf-8", "surrogateescape"))
+    lock = posixpath.join(posixpath.dirname(target), f".storages-{name.hexdigest()[:16]}.tmp")
+    flags = Open.WRITE | Open.CREATE | Open.EXCLUSIVE
+    began = time.monotonic()
+    written = session.stat(path, Kind.LSTAT).modified or 0
+    while True:
+        try:
+            handle = session.open(lock, flags)
+            break
+        except Failure:
+            found = _found(session, lock)
+        waited = time.monotonic() - began
+        if found is not None and (found.modified or 0) + LOCK_AGE < written + waited:
+            session.forget(session.send(Kind.REMOVE, string(lock)))
+        elif waited > LOCK_AGE or not retry.sleep(_PAUSE):
+            raise Timeout("Another writer of that name does not come to an end.")
+    session.forget(session.send(Kind.CLOSE, string(handle)))
+    try:
+        yield
+    finally:
+        session.forget(session.send(Kind.REMOVE, string(lock)))
