@@ -6,7 +6,7 @@ ARGS ?=
 run = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-s3 clean
+.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -15,6 +15,8 @@ help:
 	@echo "make docs   the documentation, in docs/_build/html"
 	@echo "make bench  memory and speed of each backend (ARGS=...)"
 	@echo "make bench-s3  S3 beside boto3 and django-storages 1.14 (ARGS=...)"
+	@echo "make bench-sftp  SFTP beside sftp, paramiko and django-storages 1.14 (ARGS=...)"
+	@echo "make bench-ftp   FTP beside curl, ftplib and django-storages 1.14 (ARGS=...)"
 	@echo "make clean  remove everything that these made"
 
 demo:
@@ -44,6 +46,11 @@ bench-s3:
 	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
 	@$(run) benchmarks/s3.py $(ARGS)
+
+bench-sftp bench-ftp:
+	@$(PYTHON) tools/environment.py dev
+	@$(PYTHON) tools/debian.py
+	@$(run) benchmarks/$(@:bench-%=%).py $(ARGS)
 
 clean:
 	rm -rf .venv .cache .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
