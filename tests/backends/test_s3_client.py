@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.test import override_settings
 
 from storages.backends.s3 import S3Storage, conditions
 from storages.backends.s3 import client as clients
@@ -222,3 +223,15 @@ def test_clients_share_what_botocore_has_read() -> None:
     assert len(loaders) == 1
     paths = clients.session(aws())._loader.search_paths
     assert len(paths) == len(set(paths))
+
+
+def test_a_new_client_after_a_changed_setting() -> None:
+    """What was kept is not used any more once settings have changed."""
+    storage = aws()
+    client = storage.client
+    with override_settings(AWS_S3_READ_TIMEOUT=17):
+        assert storage.client is not client
+        assert storage.client.meta.config.read_timeout == 17
+    assert storage.client is client
+    clients.forget(storage)
+    assert storage.client is not client

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,13 +12,11 @@ from django.core.files.base import ContentFile
 
 from storages.backends.s3 import S3Storage, conditions
 from storages.errors import NotFound
+from tests.backends.s3_proxied import Make, MiB
 from tests.servers import shared
 from tests.servers.radosgw import RadosGW
 from tests.servers.s3 import Moto, Rclone, S3Server
 from tests.servers.s3proxy import S3Proxy
-
-MiB = 1024 * 1024
-Make = Callable[..., S3Storage]
 
 
 @pytest.fixture(params=[Moto, RadosGW])
@@ -26,29 +24,6 @@ def server(request: pytest.FixtureRequest) -> S3Server:
     """Each of two servers."""
     server: S3Server = shared(request.param)
     return server
-
-
-@pytest.fixture
-def proxy(server: S3Server) -> Iterator[S3Proxy]:
-    """A proxy before it."""
-    with S3Proxy(server.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def make(server: S3Server, proxy: S3Proxy) -> Iterator[Make]:
-    """Makes storages of one new bucket, behind the proxy."""
-    bucket = server.new_bucket()
-    made: list[S3Storage] = []
-
-    def make(**options: Any) -> S3Storage:
-        given = server.options(bucket_name=bucket, endpoint_url=proxy.endpoint, **options)
-        made.append(S3Storage(**given))
-        return made[-1]
-
-    yield make
-    for storage in made:
-        storage.close()
 
 
 @pytest.fixture
