@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from django.core.signals import setting_changed
 
 from storages import retry
+from storages.backends.s3 import chunks
 from storages.libraries import library
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def _make(storage: S3Options) -> Any:
     if aws and not is_aws(client.meta.endpoint_url):  # AWS_ENDPOINT_URL_S3, ~/.aws/config
         client = make(aws=False)
     client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
+    chunks.install(client)
     _obey_deadlines(client)
     return client
 

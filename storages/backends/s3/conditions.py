@@ -10,6 +10,8 @@ process, on a scratch object. Where it does not refuse, it is asked first whethe
 
 from __future__ import annotations
 
+import hashlib
+import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,19 +19,20 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from storages import names
 from storages.backends.s3 import multipart
+from storages.backends.s3.chunks import ChunkedBody
 from storages.backends.s3.client import is_aws
 from storages.backends.s3.faults import NotSupported
 from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
 from storages.events import logger
-from storages.staging import temporary_name
+from storages.staging import Source, temporary_name
 
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
 
-__all__ = ["Kind", "forget", "honours", "taking"]
+__all__ = ["Kind", "forget", "honours", "takes_chunks", "taking"]
 
-#: A request that may be told not to replace.
-Kind: TypeAlias = Literal["put", "complete", "copy"]
+#: A request that may be told not to replace; or a body that is signed in chunks.
+Kind: TypeAlias = Literal["put", "complete", "copy", "chunks"]
 
 _learned: dict[tuple[str, str, Kind], bool] = {}
 _learning = threading.RLock()
@@ -46,10 +49,18 @@ def honours(storage: S3Storage, kind: Kind, key: str) -> bool:
     declared = storage.conditional_writes
     if declared is False or (declared and kind == "put"):
         return declared  # many servers know the condition on PUT and pass over the others
-    endpoint = storage.client.meta.endpoint_url
-    if is_aws(endpoint):
+    if is_aws(storage.client.meta.endpoint_url):
         return kind != "copy" or _knows_copy(storage)
-    place = (endpoint, storage.current_bucket, kind)
+    return _learn(storage, kind, key)
+
+
+def takes_chunks(storage: S3Storage, key: str) -> bool:
+    """Tell whether the server understands a :class:`ChunkedBody`, as ``honours`` does."""
+    return _learn(storage, "chunks", key)
+
+
+def _learn(storage: S3Storage, kind: Kind, key: str) -> bool:
+    place = (storage.client.meta.endpoint_url, storage.current_bucket, kind)
     if place not in _learned:
         with _learning:
             if place not in _learned:
@@ -86,15 +97,17 @@ def _try(storage: S3Storage, kind: Kind, beside: str) -> bool | None:
     key = names.join(directory, temporary_name())
     parameters = storage._get_write_parameters(key)
     put = {"Body": b"", **parameters}
-    tries: dict[Kind, Callable[[], None]] = {
+    tries: dict[Kind, Callable[[], bool | None]] = {
         "put": lambda: _put(storage, key, put),
         "complete": lambda: _complete(storage, key, parameters),
         "copy": lambda: _copy(storage, key),
+        "chunks": lambda: _chunks(storage, key, parameters),
     }
+    can: bool | None = False
     try:
         multipart.repeat(storage, lambda: storage._request("put_object", key, **put))
         try:
-            multipart.repeat(storage, tries[kind])
+            can = multipart.repeat(storage, tries[kind])
         finally:
             multipart.repeat(storage, lambda: storage._request("delete_object", key))
     except AlreadyExists:
@@ -121,7 +134,7 @@ def _try(storage: S3Storage, kind: Kind, beside: str) -> bool | None:
             kind,
             error,
         )
-    return False
+    return bool(can)
 
 
 def _put(storage: S3Storage, key: str, put: dict[str, object]) -> None:
@@ -154,3 +167,17 @@ def _complete(storage: S3Storage, key: str, parameters: dict[str, object]) -> No
     except BaseException:
         multipart.abort(storage, key, begun["UploadId"])
         raise
+
+
+def _chunks(storage: S3Storage, key: str, parameters: dict[str, object]) -> bool:
+    content = b"x"
+    body = ChunkedBody(Source(io.BytesIO(content), len(content)))
+    try:
+        answer = storage._request("put_object", key, Body=body, **parameters)
+    except Unavailable:
+        raise
+    except StorageError:
+        return False
+    # A server that does not know the chunks' frames would store them.
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return bool(answer.get("ETag", "").strip('"') == digest)

@@ -105,13 +105,26 @@ class S3Requests(S3Headers):
         given = self.get_object_parameters(key)
         return {name: given[name] for name in _READING if name in given}
 
+    @property
+    def _adds_checksums(self) -> bool:
+        """Whether boto3 sends a checksum with each body."""
+        config = self.client.meta.config
+        return bool(config.request_checksum_calculation == "when_supported")
+
+    @property
+    def _signs_bodies(self) -> bool:
+        """Whether the signature covers the body, as it does without TLS."""
+        meta = self.client.meta
+        return bool(
+            meta.endpoint_url.startswith("http:")
+            and meta.config.signature_version == "s3v4"
+            and (meta.config.s3 or {}).get("payload_signing_enabled") is not False
+        )
+
     def _digest(self, data: bytes) -> Mapping[str, str]:
         """Return the checksum to send with ``data``, where neither boto3 nor the signature does."""
-        meta = self.client.meta
-        if meta.config.request_checksum_calculation == "when_supported":
+        if self._adds_checksums or self._signs_bodies:
             return {}
-        if meta.endpoint_url.startswith("http:") and meta.config.signature_version == "s3v4":
-            return {}  # without TLS, the signature covers the body
         digest = hashlib.md5(data, usedforsecurity=False).digest()
         return {"ContentMD5": base64.b64encode(digest).decode()}
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from storages.backends.s3 import conditions, multipart
+from storages.backends.s3.chunks import ChunkedBody
 from storages.backends.s3.encoding import encoded
 from storages.backends.s3.faults import Conflict, code_of
-from storages.errors import AlreadyExists, StorageError, Unavailable
+from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
 from storages.retry import sleep
 from storages.staging import BLOCK, Source, Spool
 
@@ -105,9 +106,36 @@ def _send(
         storage._request("put_object", key, Body=data, **digest, **condition, **parameters)
     elif create and body.size <= MOST_PUT and not conditions.honours(storage, "complete", key):
         # One request, however large, is refused as a whole; parts would replace what is there.
-        storage._request("put_object", key, Body=body, **condition, **parameters)
+        put = _put_in_chunks if _signs_in_chunks(storage, key, parameters) else _put
+        put(storage, key, body, {**condition, **parameters})
     else:
         multipart.upload(storage, key, body, parameters, create=create)
+
+
+def _signs_in_chunks(storage: S3Storage, key: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether the signature covers the body, which then need not be hashed before it is sent."""
+    return (
+        storage._signs_bodies
+        and not storage._adds_checksums
+        and not any(name.startswith("Checksum") for name in parameters)
+        and conditions.takes_chunks(storage, key)
+    )
+
+
+def _put(storage: S3Storage, key: str, body: Source, parameters: Mapping[str, Any]) -> None:
+    storage._request("put_object", key, Body=body, **parameters)
+
+
+def _put_in_chunks(
+    storage: S3Storage, key: str, body: Source, parameters: Mapping[str, Any]
+) -> None:
+    try:
+        storage._request("put_object", key, Body=ChunkedBody(body), **parameters)
+    except PermissionDenied as error:
+        if code_of(error) != "SignatureDoesNotMatch":
+            raise
+        # Not the keys: with them this server has taken a body in chunks before.
+        raise Unavailable("The server says that the content was damaged on its way.") from error
 
 
 def copy_object(storage: S3Storage, key: str, target: str, *, overwrite: bool) -> None:
