@@ -115,6 +115,9 @@ class Attributes:
         if self.mode is not None:
             flags |= 4
             fields += struct.pack(">I", self.mode)
+        if self.accessed is not None and self.modified is not None:
+            flags |= 8
+            fields += struct.pack(">II", self.accessed, self.modified)
         return struct.pack(">I", flags) + fields
 
 
@@ -356,14 +359,15 @@ def _raise_status(answer: Answer) -> None:
     told = text(answer.string()) if answer.rest else ""
     if code == END:
         raise EOFError
-    if code == NO_SUCH_FILE:
-        raise NotFound
-    if code == PERMISSION_DENIED:
-        raise PermissionDenied
-    if code == UNSUPPORTED:
-        raise Unsupported
+    said = OSError(f"SFTP status {code}: {told or 'no reason given'}")
     if code == LOST:
-        raise Unavailable(f"The server says: {told}.")
-    error = Failure(f"The server refused with status {code}: {told or 'no reason given'}.")
-    error.code = code
-    raise error
+        raise Unavailable("The server says that it lost its connection.") from said
+    kinds: dict[int, type[StorageError]] = {
+        NO_SUCH_FILE: NotFound,
+        PERMISSION_DENIED: PermissionDenied,
+        UNSUPPORTED: Unsupported,
+    }
+    error = kinds.get(code, Failure)()
+    if isinstance(error, Failure):
+        error.code = code
+    raise error from said

@@ -6,7 +6,7 @@ import posixpath
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -45,6 +45,8 @@ MOST_UNANSWERED = 8 * 1024 * 1024
 ASKED_FIRST = 1024 * 1024
 #: What the server copies in one request, which it must answer before the timeout.
 COPIED = 64 * 1024 * 1024
+#: A file whose time lies further in the future has it from elsewhere, in seconds.
+MOST_YOUNGER = 60
 #: Of a write, so much is not content; seven of SSH's packets are filled exactly.
 _PACKET = 32 * 1024 - 64
 _HEADER = 64
@@ -90,7 +92,7 @@ class Writer:
                 _send(session, draft, source)
             except Failure as error:
                 raise _explained(session, draft.path, error) from error
-            self._finish(session, draft, source.size)
+            self._finish(session, draft, source.size, path if overwrite else None)
             self.publishing.publish(connection, draft.path, path, overwrite=overwrite)
 
     def copy(self, connection: Connection, path: str, target: str, *, overwrite: bool) -> None:
@@ -115,7 +117,7 @@ class Writer:
                         session.receive(request)
                     except Failure as error:
                         raise _explained(session, draft.path, error) from error
-                self._finish(session, draft, size)
+                self._finish(session, draft, size, target if overwrite else None)
                 self.publishing.publish(connection, draft.path, target, overwrite=overwrite)
         finally:
             session.forget(session.send(Kind.CLOSE, string(handle)))
@@ -160,8 +162,11 @@ class Writer:
         except StorageError:
             self.orphans.add(draft.path)
 
-    def _finish(self, session: Session, draft: Draft, size: int) -> None:
-        """Give the file its owner and mode, see that all of it is there, and close it."""
+    def _finish(self, session: Session, draft: Draft, size: int, replaced: str | None) -> None:
+        """Give the file its owner and mode, see that all of it is there, and close it.
+
+        It gets a version that differs from that of the file which it will replace.
+        """
         requests = [
             session.send(Kind.FSETSTAT, draft.packed, wanted.packed())
             for wanted in self._wanted(
@@ -172,9 +177,12 @@ class Writer:
         told = session.send(Kind.FSTAT, draft.packed)
         requests.append(session.send(Kind.CLOSE, draft.packed))
         draft.handle = None
+        old = None if replaced is None else session.send(Kind.LSTAT, string(replaced))
         found = session.receive(told).attributes()
         for request in requests:
             session.receive(request)
+        if old is not None:
+            _distinguish(session, draft, found, old)
         if found.size is not None and found.size != size:
             raise Corrupt(f"Of {size} bytes, the server stored {found.size}.")
 
@@ -287,6 +295,20 @@ def _send(session: Session, draft: Draft, source: Source) -> None:
     finally:
         for number, _ in unanswered:
             session.forget(number)
+
+
+def _distinguish(session: Session, draft: Draft, new: Attributes, old_request: int) -> None:
+    """Let the new file be younger than the old one: times are whole seconds, and the version."""
+    try:
+        old = session.receive(old_request).attributes()
+    except NotFound:
+        return
+    if old.modified is None or new.modified is None:
+        return
+    if 0 <= old.modified - new.modified < MOST_YOUNGER:
+        times = Attributes(accessed=new.accessed, modified=old.modified + 1)
+        with suppress(Failure, PermissionDenied):  # a server that sets no times
+            session.ask(Kind.SETSTAT, string(draft.path), times.packed())
 
 
 def _expect_missing(session: Session, request: int) -> None:
