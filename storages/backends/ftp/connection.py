@@ -26,6 +26,8 @@ __all__ = ["Connection", "Place"]
 
 _LONGEST_LINE = 8192
 _LONGEST_REPLY = 256 * 1024
+#: Codes from here on end a command; 1yz announces a transfer (RFC 959, 4.2).
+FINAL = 200
 _FACTS = ("type", "size", "modify", "unique")
 #: Seconds to wait for the answer to a goodbye, and for what follows a transfer that was cut short.
 _GOODBYE = 1.0
@@ -186,7 +188,7 @@ class Connection(FTP):
         self.in_step = False
         self.sock.sendall(line + b"\r\n")
         reply = self._reply()
-        self.in_step = reply.code >= 200  # noqa: PLR2004 - RFC 959: 1yz is not the last
+        self.in_step = reply.code >= FINAL
         return reply
 
     def do(self, command: str, path: str = "") -> Reply:
@@ -212,7 +214,7 @@ class Connection(FTP):
         """Return the answer that ends a command; None for ``seconds``: as long as any."""
         while True:
             reply = self._reply(seconds)
-            if reply.code >= 200:  # noqa: PLR2004 - likewise
+            if reply.code >= FINAL:
                 self.in_step = True
                 return reply
 
@@ -285,7 +287,7 @@ class Connection(FTP):
         if reply.code in {200, 202}:
             # Some answer twice.
             reply = self._reply()
-            self.in_step = reply.code >= 200  # noqa: PLR2004 - as above
+            self.in_step = reply.code >= FINAL
         return reply
 
     def _secured(self, data: socket.socket) -> socket.socket:
@@ -325,7 +327,8 @@ class Connection(FTP):
         """
         data.close()
         try:
-            self.final(_AFTERMATH)
+            # That of pure-ftpd begins with 150.
+            self.in_step = self._reply(_AFTERMATH).code >= FINAL or self.is_alive()
         except (OSError, EOFError):
             self.in_step = False
 

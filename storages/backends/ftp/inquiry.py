@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -17,9 +18,15 @@ from storages.readers import Stat
 from storages.retry import timeout
 from storages.staging import BLOCK, Spool
 
-__all__ = ["entries", "is_directory", "kind_of", "size_of", "stat", "stat_of"]
+__all__ = ["entries", "is_directory", "is_free", "kind_of", "size_of", "stat", "stat_of"]
 
 _LONGEST_LINE = 64 * 1024
+# The words of vsftpd, pure-ftpd and proftpd when stat() failed. In a directory that can be entered,
+# that means "missing".
+_STAT_FAILED = re.compile(
+    r"could not get file (size|modification)|can't check for file existence|cannot be listed",
+    re.IGNORECASE,
+)
 
 
 def stat(ftp: Connection, path: str) -> Stat:
@@ -49,16 +56,21 @@ def _mlst(ftp: Connection, path: str) -> Item:
     reply = ftp.ask(f"MLST {path}")
     if not reply.is_positive:
         raise _absent(ftp, path, reply)
+    item = _item(reply)
+    if item is None:
+        raise StorageError(f"The server's answer to MLST has no facts: {reply.text!r}.")
+    return item
+
+
+def _item(reply: Reply) -> Item | None:
     for line in reply.text.splitlines()[1:-1]:
         facts, name = facts_of(line.lstrip())
         if facts:
             # The directory itself may be called "cdir" here.
             if facts.get("type", "").lower() in {"cdir", "pdir"}:
                 facts["type"] = "dir"
-            item = item_of_facts(facts, name)
-            if item is not None:
-                return item
-    raise StorageError(f"The server's answer to MLST has no facts: {reply.text!r}.")
+            return item_of_facts(facts, name)
+    return None
 
 
 def _asked(ftp: Connection, path: str) -> Stat:
@@ -121,8 +133,34 @@ def _from_listing(ftp: Connection, path: str) -> Stat:
 
 def is_directory(ftp: Connection, path: str) -> bool:
     """Tell whether there is a directory; False also when there may be one that is forbidden."""
+    if "MLST" not in ftp.features:
+        return _can_enter(ftp, path)
+    reply = ftp.ask(f"MLST {path}")
+    item = _item(reply) if reply.is_positive else None
+    return item is not None and item.kind == "dir"
+
+
+def _can_enter(ftp: Connection, path: str) -> bool:
     # No name that is sent depends on the working directory, so it may be any.
     return ftp.ask(f"CWD {path}").is_positive
+
+
+def is_free(ftp: Connection, path: str) -> bool:
+    """Tell whether a file may be created, in a directory where another one was just made.
+
+    So it can be searched, and a refusal means that there is nothing.
+    """
+    if "MLST" in ftp.features:
+        reply: Reply | None = ftp.ask(f"MLST {path}")
+    else:
+        reply = _tried(ftp, "SIZE", path)
+        if reply is None:
+            return kind_of(ftp, path) is None
+    if reply.is_positive:
+        return False
+    if why(reply, path) is PermissionDenied:
+        raise refusal(reply, path)
+    return "MLST" in ftp.features or not _can_enter(ftp, path)
 
 
 def kind_of(ftp: Connection, path: str) -> Literal["file", "dir"] | None:
@@ -143,7 +181,7 @@ def _absent(ftp: Connection, path: str, reply: Reply) -> StorageError:
         return refusal(reply, path)
     if reply.code not in {450, 550, 553}:
         return refusal(reply, path)
-    if _seen(ftp, path) is None:
+    if _seen(ftp, path, look=not _STAT_FAILED.search(reply.text)) is None:
         return NotFound()
     return PermissionDenied(
         f"The server shows the name, and answered {reply.text!r}.",
@@ -151,15 +189,21 @@ def _absent(ftp: Connection, path: str, reply: Reply) -> StorageError:
     )
 
 
-def _seen(ftp: Connection, path: str) -> Item | None:
+def _seen(ftp: Connection, path: str, *, look: bool = True) -> Item | None:
     """Return what the listing of its directory tells of a path; None when it is not there.
 
-    Raises NotADirectory below a file, PermissionDenied when the listing cannot be had.
+    Without ``look`` it is not there if its directory can be entered. Raises NotADirectory below a
+    file, PermissionDenied when it cannot be told.
     """
     parent, name = posixpath.split(path)
     if parent == path:
         raise PermissionDenied("The server does not show its root directory.")
-    if is_directory(ftp, parent):
+    reply = ftp.ask(f"CWD {parent}")
+    if why(reply, parent) in {NotFound, NotADirectory} and not reply.is_positive:
+        return None
+    if reply.is_positive:
+        if not look:
+            return None
         try:
             return next((item for item in entries(ftp, parent) if item.name == name), None)
         except NotFound:
@@ -181,7 +225,7 @@ def entries(ftp: Connection, path: str) -> Iterator[Item]:
     # An argument of LIST would be taken apart at spaces, or for a pattern.
     reply = ftp.ask(f"CWD {path}")
     if not reply.is_positive:
-        raise _absent(ftp, path, reply)
+        raise _not_entered(ftp, path, reply)
     if ftp.has("LIST -a"):
         with _fetched(ftp, "LIST -a", path) as lines:
             items = listed(_decoded(ftp, lines))
@@ -194,6 +238,13 @@ def entries(ftp: Connection, path: str) -> Iterator[Item]:
     with _fetched(ftp, "LIST", path) as lines:
         items = listed(_decoded(ftp, lines))
         yield from (item for item in items if item.name not in {".", ".."})
+
+
+def _not_entered(ftp: Connection, path: str, reply: Reply) -> StorageError:
+    item = _seen(ftp, path)
+    if item is None:
+        return NotFound()
+    return NotADirectory() if item.kind == "file" else refusal(reply, path)
 
 
 def _fetched(ftp: Connection, command: str, path: str) -> Spool:

@@ -8,6 +8,7 @@ words count where they are those of every server; where they are not, the storag
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from storages.errors import (
     Unavailable,
 )
 
-__all__ = ["NotSupported", "Reply", "refusal", "why"]
+__all__ = ["NameTooLong", "NotSupported", "Reply", "refusal", "why"]
 
 
 class NotSupported(StorageError):
@@ -53,6 +54,13 @@ class Reply:
         return self.text
 
 
+class NameTooLong(StorageError):
+    """The server's disk does not take so long a name."""
+
+    number = errno.ENAMETOOLONG
+    reason = "The name is too long."
+
+
 # What errno is called by every libc's strerror(), and what servers write instead.
 _WORDS: tuple[tuple[type[StorageError], str], ...] = (
     (
@@ -65,6 +73,7 @@ _WORDS: tuple[tuple[type[StorageError], str], ...] = (
     (PermissionDenied, r"permission|denied|not (allowed|permitted)|forbidden|read-?only|access is"),
     (NotFound, r"no such|not found|(does|doesn't|did) ?n[o']t exist|cannot find|no file"),
     (TooLarge, r"file too large"),
+    (NameTooLong, r"name too long"),
 )
 _BUSY = re.compile(r"too many|maximum|limit|try (again )?later", re.IGNORECASE)
 _WANTS_TLS = re.compile(r"\b(TLS|SSL)\b|encrypt|clear-?text", re.IGNORECASE)

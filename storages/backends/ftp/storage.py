@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import ftplib
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -146,6 +147,7 @@ class FTPStorage(RemoteStorage):
     errors: ClassVar[Mapping[type[BaseException], type[StorageError]]] = {
         ftplib.Error: Unavailable,
         EOFError: Unavailable,
+        socket.gaierror: Unavailable,
         ssl.SSLError: Unavailable,
     }
 

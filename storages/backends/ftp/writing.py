@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from storages.backends.ftp.connection import Connection
-from storages.backends.ftp.inquiry import kind_of, size_of
+from storages.backends.ftp.inquiry import is_free, kind_of, size_of
 from storages.backends.ftp.mutex import Lock, locked, make_directories
 from storages.backends.ftp.replies import Reply, refusal
 from storages.errors import (
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["move", "write"]
 
 BLOCK = 256 * 1024
+# Before so much is sent in vain, the server is asked whether the name is taken.
+_LARGE = 1024 * 1024
 # What a server says when a directory is missing, or may not be written to.
 _NO_PLACE = frozenset({450, 550, 553})
 
@@ -38,6 +40,8 @@ def write(storage: FTPStorage, key: str, source: Source, *, overwrite: bool) -> 
         path = ftp.path(key)
         directory = posixpath.dirname(path)
         draft = posixpath.join(directory, temporary_name())
+        if not overwrite and source.size > _LARGE and not is_free(ftp, path):
+            raise AlreadyExists
         try:
             _upload(ftp, draft, source)
             with _place(storage, ftp, path, overwrite=overwrite) as lock:
@@ -56,9 +60,6 @@ def move(storage: FTPStorage, key: str, target: str, *, overwrite: bool) -> None
             raise NotFound
         if kind == "dir":
             raise IsADirectory
-        directory = posixpath.dirname(to)
-        if directory != posixpath.dirname(path):
-            make_directories(ftp, directory)
         with _place(storage, ftp, to, overwrite=overwrite) as lock:
             _rename(ftp, path, to, lock)
 
@@ -75,28 +76,32 @@ def _place(
         yield None
         return
     with locked(ftp, path, storage.connection) as lock:
-        # RNFR tells of files and directories alike. The directory is one that can be searched, or
-        # the lock could not have been made in it: a refusal means that there is nothing.
-        if not overwrite and ftp.ask(f"RNFR {path}").is_positive:
+        if not overwrite and not is_free(ftp, path):
             raise AlreadyExists
         yield lock
 
 
 def _rename(ftp: Connection, path: str, target: str, lock: Lock | None) -> None:
+    if lock is not None:
+        lock.check()
+    # After RNFR, only RNTO may follow.
     reply = ftp.ask(f"RNFR {path}")
     if not reply.is_positive:
         raise refusal(reply, path)
-    if lock is not None:
-        lock.check()
     reply = ftp.ask(f"RNTO {target}")
     if reply.is_positive:
         return
     kind = kind_of(ftp, target)
     if kind == "dir":
         raise IsADirectory
-    if kind is None:
-        raise refusal(reply, target)
-    _replace(ftp, path, target, reply)
+    if kind == "file":
+        _replace(ftp, path, target, reply)
+        return
+    if lock is None:  # or the directory is there already, with the lock in it
+        make_directories(ftp, posixpath.dirname(target))
+        if _renamed(ftp, path, target):
+            return
+    raise refusal(reply, target)
 
 
 def _replace(ftp: Connection, path: str, target: str, refused: Reply) -> None:
