@@ -95,7 +95,7 @@ class Connection(FTP):
         self.af = self.sock.family
         if location.tls == "implicit":
             self.sock = self._encrypted(self.sock)
-        self.welcome = str(self._checked(self.final()))
+        self.welcome = self._greeting()
         if location.tls == "explicit":
             self._checked(
                 self.ask("AUTH TLS"), "The server offers no TLS: see FTP_STORAGE_LOCATION."
@@ -113,6 +113,13 @@ class Connection(FTP):
         self.do("TYPE I")
         if not self.root:
             self.root = self._working_directory()
+
+    def _greeting(self) -> str:
+        try:
+            return str(self._checked(self.final()))
+        except TimeoutError as error:
+            hint = "" if self.location.tls else "Does it expect TLS at once? See FTP_STORAGE_TLS."
+            raise Timeout("The server did not greet in time.", hint=hint) from error
 
     def _login(self) -> None:
         hint = "Check the user and the password in FTP_STORAGE_LOCATION (FTP_STORAGE_PASSWORD)."
@@ -291,6 +298,7 @@ class Connection(FTP):
         return reply
 
     def _secured(self, data: socket.socket) -> socket.socket:
+        data.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data.settimeout(timeout(self.place.timeout))
         return self._encrypted(data, self.sock.session) if self._secure_data else data
 

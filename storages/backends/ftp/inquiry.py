@@ -150,17 +150,15 @@ def is_free(ftp: Connection, path: str) -> bool:
 
     So it can be searched, and a refusal means that there is nothing.
     """
-    if "MLST" in ftp.features:
-        reply: Reply | None = ftp.ask(f"MLST {path}")
-    else:
-        reply = _tried(ftp, "SIZE", path)
-        if reply is None:
-            return kind_of(ftp, path) is None
+    facts = "MLST" in ftp.features
+    reply = ftp.ask(f"MLST {path}") if facts else _tried(ftp, "SIZE", path)
+    if reply is None:
+        return kind_of(ftp, path) is None
     if reply.is_positive:
         return False
     if why(reply, path) is PermissionDenied:
         raise refusal(reply, path)
-    return "MLST" in ftp.features or not _can_enter(ftp, path)
+    return facts or not _can_enter(ftp, path)
 
 
 def kind_of(ftp: Connection, path: str) -> Literal["file", "dir"] | None:
