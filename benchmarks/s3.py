@@ -136,6 +136,8 @@ def cells(row: Row, found: dict[str, dict[str, Any]]) -> list[str]:
         f"{peer['seconds'] / ours['seconds']:.3g}",
         requests(peer),
         requests(ours),
+        f"{peer['received'] / MIB:.1f}",
+        f"{ours['received'] / MIB:.1f}",
         f"{peer['growth'] / MIB:.1f}",
         f"{ours['growth'] / MIB:.1f}",
     ]
@@ -149,8 +151,8 @@ def missed(name: str, size: int, results: Results) -> Iterator[str]:
         kind, number = goal.split()
         if kind == "requests":
             reached = sum(ours["requests"].values()) <= int(number)
-        elif kind == "growth":
-            reached = ours["growth"] <= int(number) * MIB
+        elif kind in {"growth", "received"}:
+            reached = ours[kind] <= int(number) * MIB
         else:
             other = results.get("url-plain", {}).get("peer") if kind == "unsigned" else found[kind]
             reached = other is None or other["seconds"] / ours["seconds"] >= float(number)
@@ -167,8 +169,10 @@ HEADINGS = (
     "1.14.6 / now",
     "requests, 1.14.6",
     "requests, now",
-    "MiB, 1.14.6",
-    "MiB, now",
+    "MiB received, 1.14.6",
+    "MiB received, now",
+    "MiB of memory, 1.14.6",
+    "MiB of memory, now",
 )
 
 

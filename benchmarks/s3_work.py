@@ -10,7 +10,9 @@ import io
 import json
 import os
 import resource
+import socket
 import statistics
+import struct
 import sys
 import tempfile
 import threading
@@ -250,7 +252,7 @@ class Row:
     """One line of the table: what, how large, how often, with which options, and the goals.
 
     A goal is "peer 1.5" or "boto3 0.95" (so many times as fast as that), "unsigned 50" (as the
-    peer's unsigned URLs), "requests 1" or "growth 8" (at most, in MiB).
+    peer's unsigned URLs), "requests 1", "growth 8" or "received 2" (at most, in MiB).
     """
 
     title: str
@@ -272,6 +274,7 @@ def rows(size: int) -> dict[str, Row]:
     large = f"{size // MIB} MB"
     big = partial(Row, size=size, times=7)
     whole = "boto3 0.95, growth 64"
+    begin = "requests 2, received 2"
     url = partial(Row, storage=storage_url, size=300, times=10, per=300)
     unsigned = {"querystring_auth": False}
     domain = {"custom_domain": "cdn.example", **unsigned}
@@ -292,7 +295,7 @@ def rows(size: int) -> dict[str, Row]:
         "read-1": Row("open and read 1 MB", storage_read, boto3_read, size=MIB, times=20),
         "missing": Row("open a missing name", storage_missing, goal="requests 1"),
         "facts": Row("exists, size and time", storage_facts, goal="requests 3"),
-        "begin": big(f"first 10 bytes of {large}", storage_begin, boto3_begin, goal="requests 2"),
+        "begin": big(f"first 10 bytes of {large}", storage_begin, boto3_begin, goal=begin),
         "save-large": big(f"save {large}", storage_save, boto3_save, goal=whole),
         "read-large": big(f"open and read {large}", storage_read, boto3_read, goal=whole),
         "list": Row("list 2,500 names", storage_list, size=2500, times=3, goal="requests 3"),
@@ -315,6 +318,46 @@ def peak() -> int:
     return kilobytes if sys.platform == "darwin" else kilobytes * 1024
 
 
+class Received:
+    """How much this process receives, as the system counts it: also what nobody reads."""
+
+    def __init__(self) -> None:
+        from urllib3.connection import HTTPConnection
+
+        self._closed = 0
+        self._open: set[socket.socket] = set()
+        made: Any = HTTPConnection._new_conn  # noqa: SLF001 - there is no other way in
+        closed: Any = socket.socket._real_close  # type: ignore[attr-defined]  # noqa: SLF001
+
+        def making(connection: Any) -> Any:
+            sock = made(connection)
+            self._open.add(sock)
+            return sock
+
+        def closing(sock: Any, *args: Any) -> None:
+            if sock in self._open:
+                self._open.remove(sock)
+                self._closed += of_socket(sock)
+            closed(sock, *args)
+
+        HTTPConnection._new_conn = making  # type: ignore[assignment,method-assign]  # noqa: SLF001
+        socket.socket._real_close = closing  # type: ignore[attr-defined]  # noqa: SLF001
+
+    @property
+    def bytes(self) -> int:
+        """All that came so far."""
+        return self._closed + sum(map(of_socket, self._open))
+
+
+def of_socket(sock: socket.socket) -> int:
+    """tcpi_bytes_received of Linux's struct tcp_info (linux/tcp.h); 0 elsewhere."""
+    if sys.platform != "linux" or sock.fileno() < 0:
+        return 0
+    information = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    count: int = struct.unpack_from("=Q", information, 128)[0]
+    return count
+
+
 def child(subject: str, name: str, setup: dict[str, Any]) -> None:
     """Do one row's work in this process; print what it took as JSON."""
     import django
@@ -324,6 +367,7 @@ def child(subject: str, name: str, setup: dict[str, Any]) -> None:
     django.setup()
     import botocore.httpsession
 
+    received = Received()
     sent: Counter[str] = Counter()
     original = botocore.httpsession.URLLib3Session.send
 
@@ -355,7 +399,7 @@ def child(subject: str, name: str, setup: dict[str, Any]) -> None:
     # A smaller file first: everything is imported and connected, and every buffer was used once.
     work(subject_is, bucket, min(row.size, WARM_UP))()
     timed = work(subject_is, bucket, row.size)
-    before = peak()
+    before, came = peak(), received.bytes
     took = []
     for _ in range(row.times):
         sent.clear()  # a first time may try out what the server can
@@ -364,7 +408,13 @@ def child(subject: str, name: str, setup: dict[str, Any]) -> None:
         took.append(time.perf_counter() - started)
     growth = peak() - before
     seconds = statistics.median(took) / row.per
-    print(json.dumps({"seconds": seconds, "requests": dict(sent), "growth": growth}))
+    figures = {
+        "seconds": seconds,
+        "requests": dict(sent),
+        "growth": growth,
+        "received": (received.bytes - came) / row.times,
+    }
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

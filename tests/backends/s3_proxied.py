@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
+import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -35,3 +38,19 @@ def stored(raw: Any, bucket: str) -> dict[str, bytes]:
 def fired(proxy: S3Proxy, count: int = 1) -> None:
     """So many faults have happened: a test of what does not happen proves nothing."""
     assert len(proxy.faults) == count
+
+
+def received(sock: socket.socket) -> int:
+    """How many bytes the system has received on a socket, whether or not anybody read them.
+
+    It goes on until the buffers are full; this waits until nothing has come for a while.
+    """
+    count, since = -1, time.monotonic()
+    while time.monotonic() - since < 0.2:
+        information = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        # tcpi_bytes_received of struct tcp_info, linux/tcp.h
+        (now,) = struct.unpack_from("=Q", information, 128)
+        if now != count:
+            count, since = now, time.monotonic()
+        time.sleep(0.01)
+    return count

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 from django.core.signals import setting_changed
 
-from storages import retry
-from storages.backends.s3 import chunks
+from storages.backends.s3 import chunks, transport
 from storages.libraries import library
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ def _make(storage: S3Options) -> Any:
         client = make(aws=False)
     client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
     chunks.install(client)
-    _obey_deadlines(client)
+    transport.adapt(client)
     return client
 
 
@@ -159,31 +158,6 @@ def _add_md5(params: Mapping[str, Any], **_: Any) -> None:
     data = body if isinstance(body, bytes) else str(body).encode()
     digest = hashlib.md5(data, usedforsecurity=False).digest()
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
-
-
-def _obey_deadlines(client: Any) -> None:
-    """Let each request wait no longer than ``storages.deadline()`` leaves."""
-    from urllib3 import Timeout
-
-    class UntilDeadline(Timeout):
-        def clone(self) -> Timeout:
-            # urllib3 calls this once per request.
-            left = retry.remaining()
-            if left is None:
-                return super().clone()
-            bound = max(left, 0.001)
-            connect, read = self._connect, self._read
-            return Timeout(
-                connect=min(connect, bound) if isinstance(connect, (int, float)) else bound,
-                read=min(read, bound) if isinstance(read, (int, float)) else bound,
-            )
-
-    http_session = client._endpoint.http_session  # noqa: SLF001 - botocore offers no way in
-    given = http_session._timeout  # noqa: SLF001
-    if isinstance(given, Timeout):
-        bounded = UntilDeadline(connect=given._connect, read=given._read)  # noqa: SLF001
-        http_session._timeout = bounded  # noqa: SLF001 - for proxies
-        http_session._manager.connection_pool_kw["timeout"] = bounded  # noqa: SLF001
 
 
 def _key(storage: S3Options) -> tuple[Any, ...]:
