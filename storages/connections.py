@@ -61,6 +61,8 @@ class PerThread(Generic[C]):
         idle: seconds; 0 asks before each use.
         max_idle: seconds after which a connection that is not used is closed, in the background;
             None: none is.
+        abandon: in a forked child, lets go of the parent's connection without a word on it;
+            without, it is kept open until the child ends.
 
     """
 
@@ -73,6 +75,7 @@ class PerThread(Generic[C]):
         reusable: Callable[[BaseException], bool] = _keeps_state,
         idle: float = 30.0,
         max_idle: float | None = None,
+        abandon: Callable[[C], object] | None = None,
     ) -> None:
         self._connect = connect
         self._close_one = close
@@ -80,9 +83,11 @@ class PerThread(Generic[C]):
         self._reusable = reusable
         self._idle = idle
         self._max_idle = max_idle
+        self._abandon = abandon
         self._local = threading.local()
         self._slots: weakref.WeakSet[_Slot[C]] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        # The garbage collector may give a connection back at any moment, also while this is held.
+        self._lock = threading.RLock()
         self._closer: threading.Timer | None = None
         os.register_at_fork(after_in_child=_renewer(weakref.ref(self)))
 
@@ -226,6 +231,15 @@ class PerThread(Generic[C]):
         for _, function, args, kwargs in ends:
             function(*args, **(kwargs or {}))
 
+    def _after_fork(self) -> None:
+        # Another thread of the parent may have held it at the moment of the fork.
+        self._lock = threading.RLock()
+        self._closer = None
+        if self._abandon is not None:
+            for slot in list(self._slots):
+                if slot.close.alive:
+                    self._abandon(slot.connection)
+
 
 class Lease(Generic[C]):
     """A connection that was taken away from its thread; closed when nothing refers to this."""
@@ -258,8 +272,6 @@ def _renewer(reference: weakref.ref[PerThread[Any]]) -> Callable[[], None]:
     def renew() -> None:
         pool = reference()
         if pool is not None:
-            # Another thread of the parent may have held it at the moment of the fork.
-            pool._lock = threading.Lock()  # noqa: SLF001
-            pool._closer = None  # noqa: SLF001
+            pool._after_fork()  # noqa: SLF001
 
     return renew

@@ -153,6 +153,21 @@ def test_a_forked_child_opens_its_own_and_leaves_the_parents_alone() -> None:
     assert again is parents
 
 
+def test_a_forked_child_can_let_go_of_the_parents_at_once() -> None:
+    """Where leaving it alone is not enough: its destructor would speak."""
+    server = Server()
+    abandoned: list[object] = []
+    pool = PerThread(server.connect, server.closed.append, abandon=abandoned.append)
+    with pool.get() as parents:
+        pass
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if abandoned == [parents] and server.closed == [] else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert abandoned == []
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait, at most ten seconds."""
     until = time.monotonic() + 10

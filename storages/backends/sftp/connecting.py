@@ -7,6 +7,7 @@ import getpass
 import io
 import shlex
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from typing import Any
 
 from storages import retry
 from storages.backends.sftp.hostkeys import HostKeys, policy_for
-from storages.backends.sftp.protocol import Session
+from storages.backends.sftp.session import Session
 from storages.errors import OptionError, PermissionDenied, StorageError, Timeout, Unavailable
 from storages.libraries import library
 
@@ -28,6 +29,8 @@ _PORT = 22
 WINDOW = 8 * 1024 * 1024
 #: OpenSSH has both, they are as strong as what paramiko prefers, and twice as fast.
 FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+#: Seconds that a proxy_command has to end when it is told to.
+_LAST_WORDS = 5.0
 #: What SSHClient says, and not as an AuthenticationException, when it has nothing to try.
 _NOTHING_TO_TRY = "No authentication methods available"
 
@@ -54,11 +57,13 @@ class Connection:
 
     def is_alive(self) -> bool:
         """Ask the server for something small."""
-        try:
-            self.session.is_alive()
-        except StorageError:
-            return False
-        return True
+        return self.session.is_alive()
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's socket, without a word on it."""
+        for each in self.before:
+            if isinstance(each, Wire):
+                each.abandon()
 
 
 @dataclass
@@ -154,7 +159,7 @@ class Connector:
         if command is not None:
             user = params.get("username") or getpass.getuser()
             values = {"%h": host, "%p": str(params["port"]), "%r": user, "%%": "%"}
-            return paramiko.ProxyCommand(_filled(command, values))
+            return CommandSocket(_filled(command, values))
         if jump is not None:
             return self._jump(paramiko, jump, host, params, before)
         return _opened_socket(host, int(params["port"]), self._patience)
@@ -232,11 +237,49 @@ class Wire:
         self._stalled = None
         return count
 
+    def abandon(self) -> None:
+        """Close this process's end, which others still use."""
+        with contextlib.suppress(OSError):
+            self._sock.close()
+
     def close(self) -> None:
         """Close the socket, and wake up who waits for it."""
         with contextlib.suppress(OSError, AttributeError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class CommandSocket:
+    """A socket whose other end is the input and output of a program."""
+
+    def __init__(self, command: str) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._sock = ours
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - the project's own setting
+                    shlex.split(command), stdin=theirs.fileno(), stdout=theirs.fileno()
+                )
+            except OSError as error:
+                ours.close()
+                raise OptionError(f"SFTPStorage: proxy_command: {error.strerror}.") from error
+
+    def shutdown(self, how: int) -> None:
+        """Tell the program that nothing more comes."""
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        """Close the socket, and end the program."""
+        self._sock.close()
+        self._process.terminate()
+        try:
+            self._process.wait(_LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)

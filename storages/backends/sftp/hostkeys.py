@@ -25,6 +25,7 @@ __all__ = ["POLICIES", "HostKeys", "policy"]
 #: What may be done with the key of a host that the file does not have.
 POLICIES = ("reject", "accept-new", "ignore")
 _PORT = 22
+_OF_THE_MACHINE = Path("/etc/ssh/ssh_known_hosts")
 _adding = threading.Lock()
 
 
@@ -62,7 +63,7 @@ class HostKeys:
     """The known keys of one server.
 
     Arguments:
-        path: the file; None: ``~/.ssh/known_hosts``.
+        path: the file; None: ``~/.ssh/known_hosts``, and the machine's.
         host: the server's name or address, as configured.
         port: its port.
         policy: what to do when the file does not have the server: ``reject`` it, ``accept-new``
@@ -73,6 +74,7 @@ class HostKeys:
 
     def __init__(self, path: str | None, host: str, port: int, policy: str) -> None:
         self.path = Path(path or "~/.ssh/known_hosts").expanduser()
+        self._files = [self.path] if path else [self.path, _OF_THE_MACHINE]
         self.host = host
         self.policy = policy
         self.port = port
@@ -127,18 +129,16 @@ class HostKeys:
             yield from (key for key in lines if key.is_for(name))
 
     def _read(self) -> Iterator[Key]:
-        try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise PermissionDenied(
-                f"The file of known hosts, {self.path}, cannot be read: {error.strerror}."
-            ) from error
-        for line in lines:
-            key = _parsed(line)
-            if key is not None:
-                yield key
+        for path in self._files:
+            try:
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise PermissionDenied(
+                    f"The file of known hosts, {path}, cannot be read: {error.strerror}."
+                ) from error
+            yield from filter(None, map(_parsed, lines))
 
     def _add(self, kind: str, blob: bytes) -> None:
         """Append a line to the file; others may be appending at the same time."""

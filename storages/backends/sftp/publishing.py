@@ -6,12 +6,13 @@ import hashlib
 import posixpath
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from storages import retry
 from storages.backends.sftp.connecting import Connection
-from storages.backends.sftp.protocol import Attributes, Failure, Kind, Open, Session, string
+from storages.backends.sftp.messages import Attributes, Failure, Kind, Open, string
 from storages.backends.sftp.reading import is_directory
+from storages.backends.sftp.session import Session
 from storages.errors import (
     AlreadyExists,
     IsADirectory,
@@ -148,8 +149,10 @@ def _locked(session: Session, path: str, target: str) -> Iterator[None]:
             session.forget(session.send(Kind.REMOVE, string(lock)))
         elif waited > LOCK_AGE or not retry.sleep(_PAUSE):
             raise Timeout("Another writer of that name does not come to an end.")
-    session.forget(session.send(Kind.CLOSE, string(handle)))
+    session.give_back(handle)
     try:
         yield
     finally:
-        session.forget(session.send(Kind.REMOVE, string(lock)))
+        # Waited for: a connection that is closed now would take the request with it.
+        with suppress(Failure, NotFound, PermissionDenied):
+            session.ask(Kind.REMOVE, string(lock))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from storages.backends.sftp.connecting import Connection
-from storages.backends.sftp.protocol import Attributes, Kind, Open, string
+from storages.backends.sftp.messages import Attributes, Kind, Open, string
 from storages.connections import PerThread
 from storages.errors import Changed, IsADirectory, StorageError, Unavailable
 from storages.readers import Stat
@@ -87,7 +87,7 @@ class SFTPReader:
             self._ask(at, FIRST)
             found = session.receive(told).attributes()
             judge(found)
-        except StorageError:
+        except BaseException:
             self.close()
             raise
         self.stat = described(found)
@@ -129,15 +129,13 @@ class SFTPReader:
     def close(self) -> None:
         """Give the handle back, without waiting for the answer."""
         handle, self._handle = self._handle, None
-        if handle is None:
-            return
-        try:
-            with self._pool.hold(self._connection):
-                while self._asked:
-                    self._session.forget(self._asked.popleft().number)
-                self._session.forget(self._session.send(Kind.CLOSE, string(handle)))
-        except Unavailable:
-            return  # with the connection, the handle went
+        if handle is not None:
+            self._forget_asked()
+            self._session.give_back(handle)
+
+    def _forget_asked(self) -> None:
+        while self._asked:
+            self._session.forget(self._asked.popleft().number)
 
     def _receive(self) -> None:
         """Take the next answer, and ask for what may be wanted after it."""
@@ -158,8 +156,7 @@ class SFTPReader:
             # A server may send less than it was asked for, and will do so again.
             self._most = len(data)
             rest = asked.offset + len(data)
-            while self._asked:
-                self._session.forget(self._asked.popleft().number)
+            self._forget_asked()
             self._next = rest
         self._rest = data[self._position - asked.offset :]
 

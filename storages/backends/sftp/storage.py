@@ -12,8 +12,8 @@ from django.core.checks import CheckMessage, Warning  # noqa: A004 - their name 
 
 from storages import names
 from storages.backends.sftp.connecting import Connection, Connector
+from storages.backends.sftp.messages import BAD_MESSAGE, Attributes, Failure, Kind, string, text
 from storages.backends.sftp.options import SFTPOptions
-from storages.backends.sftp.protocol import BAD_MESSAGE, Attributes, Failure, Kind, string, text
 from storages.backends.sftp.reading import SFTPReader, described, is_directory, judge
 from storages.backends.sftp.writing import Writer
 from storages.base import Entry, Reader, RemoteStorage, Source, Stat
@@ -124,13 +124,13 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
         with self._connected() as connection:
             session = connection.session
             with _looking_up():
-                handle = string(session.ask(Kind.OPENDIR, string(path)).string())
+                handle = session.ask(Kind.OPENDIR, string(path)).string()
         requests: list[int] = []
         try:
             while True:
                 with self._pool.hold(connection):
                     while len(requests) < _PAGES:
-                        requests.append(session.send(Kind.READDIR, handle))
+                        requests.append(session.send(Kind.READDIR, string(handle)))
                     try:
                         page = session.receive(requests.pop(0))
                     except EOFError:
@@ -142,12 +142,9 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
                     followed = self._followed(connection, path, found)
                 yield from followed
         finally:
-            try:
-                with self._pool.hold(connection):
-                    for request in [*requests, session.send(Kind.CLOSE, handle)]:
-                        session.forget(request)
-            except Unavailable:
-                pass  # with the connection, the listing went
+            for request in requests:
+                session.forget(request)
+            session.give_back(handle)
 
     def _followed(
         self, connection: Connection, path: str, found: list[tuple[str, bytes, Attributes]]
@@ -281,6 +278,7 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
                 is_alive=Connection.is_alive,
                 reusable=lambda error: not isinstance(error, Unavailable),
                 max_idle=connector.max_idle,
+                abandon=Connection.abandon,
             )
             known = self.__dict__["_connections"] = connector, pool
         return known[1]

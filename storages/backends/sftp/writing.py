@@ -12,18 +12,18 @@ from functools import partial
 from typing import TypeVar
 
 from storages.backends.sftp.connecting import Connection
-from storages.backends.sftp.protocol import (
+from storages.backends.sftp.messages import (
     BAD_MESSAGE,
     Attributes,
     Failure,
     Kind,
     Open,
-    Session,
     Unsupported,
     string,
 )
 from storages.backends.sftp.publishing import Publishing
 from storages.backends.sftp.reading import is_directory, judge
+from storages.backends.sftp.session import Session
 from storages.errors import (
     AlreadyExists,
     Corrupt,
@@ -120,7 +120,7 @@ class Writer:
                 self._finish(session, draft, size, target if overwrite else None)
                 self.publishing.publish(connection, draft.path, target, overwrite=overwrite)
         finally:
-            session.forget(session.send(Kind.CLOSE, string(handle)))
+            session.give_back(handle)
 
     def move(self, connection: Connection, path: str, target: str, *, overwrite: bool) -> None:
         """Rename a file, whose directory may have to be made first."""
@@ -155,7 +155,7 @@ class Writer:
     def _discard(self, session: Session, draft: Draft) -> None:
         try:
             if draft.handle is not None:
-                session.forget(session.send(Kind.CLOSE, draft.packed))
+                session.give_back(draft.handle)
             session.ask(Kind.REMOVE, string(draft.path))
         except NotFound:
             return  # it was never made
