@@ -89,6 +89,20 @@ def test_a_flipped_bit_is_noticed(storage: S3Storage, proxy: S3Proxy) -> None:
     fired(proxy)
 
 
+def test_a_checksum_that_the_server_sends_is_enough(
+    storage: S3Storage, proxy: S3Proxy, raw: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flipped bit is noticed by it, and no MD5 is computed beside it."""
+    raw.put_object(Bucket=bucket, Key="a.bin", Body=SMALL, ChecksumAlgorithm="CRC32")
+    monkeypatch.setattr(reading, "hashlib", None)
+    with storage.open("a.bin") as file:
+        assert file.read() == SMALL
+    proxy.fail("get", Fault(flip=200_000))
+    with storage.open("a.bin") as file, pytest.raises(Corrupt):
+        file.read()
+    fired(proxy)
+
+
 def test_an_etag_that_is_no_md5_is_none(storage: S3Storage, proxy: S3Proxy) -> None:
     """Bytes that come the same twice are what the server has, and its ETags are not asked again."""
     storage.save("a.bin", ContentFile(SMALL))

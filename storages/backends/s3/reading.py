@@ -13,6 +13,7 @@ from storages import retry
 from storages.backends.s3 import encoding
 from storages.backends.s3.faults import Request, code_of, translated
 from storages.errors import AlreadyExists, Changed, Corrupt, StorageError, Timeout
+from storages.libraries import library
 from storages.readers import Reader, Stat
 from storages.staging import BLOCK
 
@@ -135,7 +136,7 @@ def _get(
     try:
         start, size = _extent(answer, offset)
         body = _Body(storage, key, stream, stat_of(answer, size), start)
-        if start == 0 and _has_md5(storage, body.stat, answer):
+        if start == 0 and not _is_verified(stream) and _has_md5(storage, body.stat, answer):
             body.verify(lambda digest: _check(storage, key, body.stat, digest))
         body.skip(offset - start)
     except BaseException:
@@ -156,6 +157,11 @@ def _extent(answer: Mapping[str, Any], offset: int) -> tuple[int, int]:
     if start > offset:
         raise Corrupt(f"Asked for bytes from {offset}, the server sends them from {start}.")
     return start, size
+
+
+def _is_verified(stream: Any) -> bool:
+    """Whether botocore compares the bytes with a checksum that the server sent: MD5 is slower."""
+    return isinstance(stream, library("botocore.httpchecksum", "s3").StreamingChecksumBody)
 
 
 def _has_md5(storage: S3Storage, stat: Stat, answer: Mapping[str, Any]) -> bool:
