@@ -309,8 +309,6 @@ class Connection:
 
     def reset(self) -> None:
         """Reset both sides."""
-        if self.closed:
-            return
         for end in self.sockets:
             with contextlib.suppress(OSError):
                 no_linger(end)
@@ -318,6 +316,8 @@ class Connection:
 
     def close(self) -> None:
         """Close both sides."""
+        if self.closed:
+            return
         self.closed = True
         self.traffic.open = False
         self.proxy.forget(self)
