@@ -101,6 +101,11 @@ class FTPServer(Server):
 
     # -- what a test asks
 
+    @classmethod
+    def quoted_password(cls) -> str:
+        """The password as it stands in a URL."""
+        return quote(cls.password, safe="")
+
     @property
     def authority(self) -> str:
         """The file of the authority that clients are to trust."""
@@ -126,7 +131,7 @@ class FTPServer(Server):
 
     def location(self, path: str = "/", *, scheme: str = "", port: int = 0) -> str:
         """``path`` as a URL with the user and the password; ``port`` is that of a proxy."""
-        account = f"{self.username}:{quote(self.password, safe='')}"
+        account = f"{self.username}:{self.quoted_password()}"
         scheme = scheme or ("ftps" if self.tls else "ftp")
         return f"{scheme}://{account}@{HOST}:{port or self.port}{path}"
 
