@@ -128,7 +128,10 @@ class Connection(FTP):
             password = "anonymous@"  # noqa: S105 - what every server knows
         reply = self._checked(self.ask(f"USER {self.location.user}"), hint)
         if reply.code in {331, 332}:
-            reply = self._checked(self.ask(f"PASS {password}"), hint)
+            reply = self.ask(f"PASS {password}")
+            if password:  # whatever a server thinks fit to repeat
+                reply = Reply(reply.code, reply.text.replace(password, "***"))
+            self._checked(reply, hint)
         if reply.code == 332:  # noqa: PLR2004 - RFC 959: an account is wanted
             raise refusal(Reply(530, reply.text), hint="The server wants an account (ACCT).")
 

@@ -18,7 +18,7 @@ from storages.readers import Stat
 from storages.retry import timeout
 from storages.staging import BLOCK, Spool
 
-__all__ = ["entries", "is_directory", "is_free", "kind_of", "size_of", "stat", "stat_of"]
+__all__ = ["entries", "is_directory", "is_free", "kind_of", "size_of", "stat", "stat_of", "written"]
 
 _LONGEST_LINE = 64 * 1024
 # The words of vsftpd, pure-ftpd and proftpd when stat() failed. In a directory that can be entered,
@@ -108,6 +108,12 @@ def _tried(ftp: Connection, command: str, path: str) -> Reply | None:
         ftp.lacks.add(command)
         return None
     return reply
+
+
+def written(ftp: Connection, path: str) -> datetime | None:
+    """Return when a file was last written, by the server's clock; None when it does not tell."""
+    reply = _tried(ftp, "MDTM", path)
+    return moment(reply.text[4:]) if reply is not None and reply.is_positive else None
 
 
 def _number(reply: Reply) -> int | None:
@@ -226,16 +232,19 @@ def entries(ftp: Connection, path: str) -> Iterator[Item]:
         raise _not_entered(ftp, path, reply)
     if ftp.has("LIST -a"):
         with _fetched(ftp, "LIST -a", path) as lines:
-            items = listed(_decoded(ftp, lines))
-            first = next(items, None)
             # With -a there is always ".": a server that shows none has not understood.
-            if first is not None and first.name in {".", ".."}:
-                yield from (item for item in items if item.name not in {".", ".."})
+            if any(item.name == "." for item in listed(_decoded(ftp, lines))):
+                yield from _children(ftp, lines)
                 return
         ftp.lacks.add("LIST -a")
     with _fetched(ftp, "LIST", path) as lines:
-        items = listed(_decoded(ftp, lines))
-        yield from (item for item in items if item.name not in {".", ".."})
+        yield from _children(ftp, lines)
+
+
+def _children(ftp: Connection, lines: Spool) -> Iterator[Item]:
+    for item in listed(_decoded(ftp, lines)):
+        if item.name not in {".", ".."}:
+            yield item
 
 
 def _not_entered(ftp: Connection, path: str, reply: Reply) -> StorageError:
@@ -268,7 +277,6 @@ def _fetched(ftp: Connection, command: str, path: str) -> Spool:
     except BaseException:
         spool.close()
         raise
-    spool.seek(0)
     return spool
 
 
@@ -290,6 +298,10 @@ def _refused_listing(ftp: Connection, path: str, reply: Reply) -> StorageError:
 
 
 def _decoded(ftp: Connection, spool: Spool) -> Iterator[str]:
-    with io.BufferedReader(spool, BLOCK) as lines:
+    spool.seek(0)
+    lines = io.BufferedReader(spool, BLOCK)
+    try:
         while line := lines.readline(_LONGEST_LINE):
             yield line.decode(ftp.encoding, "surrogateescape").rstrip("\r\n")
+    finally:
+        lines.detach()

@@ -9,6 +9,7 @@ words count where they are those of every server; where they are not, the storag
 from __future__ import annotations
 
 import errno
+import ftplib
 import re
 from dataclasses import dataclass
 
@@ -25,6 +26,10 @@ from storages.errors import (
 )
 
 __all__ = ["NameTooLong", "NotSupported", "Reply", "refusal", "why"]
+
+
+#: Codes from here on say that asking again is of no use (RFC 959, 4.2).
+PERMANENT = 500
 
 
 class NotSupported(StorageError):
@@ -91,6 +96,9 @@ _CODES: dict[int, type[StorageError]] = {
     504: NotSupported,
     530: PermissionDenied,
     532: PermissionDenied,
+    # Whoever asks has seen to it that nothing is missing.
+    550: PermissionDenied,
+    553: PermissionDenied,
     552: StorageFull,
 }
 
@@ -107,9 +115,11 @@ def why(reply: Reply, path: str = "") -> type[StorageError] | None:
     return None
 
 
-def refusal(reply: Reply, path: str = "", *, hint: str = "") -> StorageError:
-    """Return the error that a negative answer is."""
-    kind = why(reply, path) or _CODES.get(reply.code, StorageError)
+def refusal(
+    reply: Reply, path: str = "", *, hint: str = "", unknown: type[StorageError] | None = None
+) -> StorageError:
+    """Return the error that a negative answer is; ``unknown`` where words tell nothing."""
+    kind = why(reply, path) or unknown or _CODES.get(reply.code, StorageError)
     if reply.code in {421, 530} and _BUSY.search(reply.text):
         kind = Unavailable
     elif reply.code in {421, 530}:
@@ -119,4 +129,7 @@ def refusal(reply: Reply, path: str = "", *, hint: str = "") -> StorageError:
             "The server asks for TLS: see FTP_STORAGE_LOCATION ('ftps://...') and "
             "FTP_STORAGE_TLS; a data connection must resume the session of the control connection."
         )
-    return kind(f"The server answered {reply.text!r}.", hint=hint)
+    error = kind(f"The server answered {reply.text!r}.", hint=hint)
+    theirs = ftplib.error_temp if reply.code < PERMANENT else ftplib.error_perm
+    error.__cause__ = theirs(reply.text)
+    return error

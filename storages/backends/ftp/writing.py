@@ -6,10 +6,12 @@ import posixpath
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from storages.backends.ftp.connection import Connection
-from storages.backends.ftp.inquiry import is_free, kind_of, size_of
+from storages.backends.ftp.inquiry import is_free, kind_of, size_of, written
+from storages.backends.ftp.integrity import Check
 from storages.backends.ftp.mutex import Lock, locked, make_directories
 from storages.backends.ftp.replies import Reply, refusal
 from storages.errors import (
@@ -17,7 +19,6 @@ from storages.errors import (
     IsADirectory,
     NotFound,
     StorageError,
-    Unavailable,
 )
 from storages.retry import grace, timeout
 from storages.staging import Source, temporary_name
@@ -45,6 +46,8 @@ def write(storage: FTPStorage, key: str, source: Source, *, overwrite: bool) -> 
         try:
             _upload(ftp, draft, source)
             with _place(storage, ftp, path, overwrite=overwrite) as lock:
+                if overwrite:
+                    _renew(ftp, draft, path, source.size)
                 _rename(ftp, draft, path, lock)
         except BaseException:
             _discard(storage, ftp, draft)
@@ -61,6 +64,8 @@ def move(storage: FTPStorage, key: str, target: str, *, overwrite: bool) -> None
         if kind == "dir":
             raise IsADirectory
         with _place(storage, ftp, to, overwrite=overwrite) as lock:
+            if overwrite:
+                _renew(ftp, path, to, size_of(ftp, path))
             _rename(ftp, path, to, lock)
 
 
@@ -101,7 +106,25 @@ def _rename(ftp: Connection, path: str, target: str, lock: Lock | None) -> None:
         make_directories(ftp, posixpath.dirname(target))
         if _renamed(ftp, path, target):
             return
-    raise refusal(reply, target)
+    raise refusal(reply, target, unknown=StorageError)
+
+
+def _renew(ftp: Connection, path: str, target: str, size: int | None) -> None:
+    """See to it that the file has another version than the one that it will replace.
+
+    Where the server tells no file from another but by size and time, and the time in seconds, a
+    reader would take what was replaced within a second for what he had begun to read.
+    """
+    if "unique" in ftp.features.get("MLST", "").lower() or size is None:
+        return
+    if size_of(ftp, target) != size:
+        return
+    old, new = written(ftp, target), written(ftp, path)
+    if old is None or new is None or new > old:
+        return
+    later = (old + timedelta(seconds=1)).strftime("%Y%m%d%H%M%S")
+    # Refused, it is as it is with all other clients of the server.
+    ftp.ask(f"{'MFMT' if 'MFMT' in ftp.features else 'MDTM'} {later} {path}")
 
 
 def _replace(ftp: Connection, path: str, target: str, refused: Reply) -> None:
@@ -133,8 +156,10 @@ def _upload(ftp: Connection, draft: str, source: Source) -> None:
         if isinstance(begun, Reply):
             raise refusal(begun, draft)
     data, _ = begun
+    check = Check(ftp)
     try:
         while block := source.read(BLOCK):
+            check.update(block)
             data.settimeout(timeout(ftp.place.timeout))
             data.sendall(block)
     except BaseException as error:
@@ -145,10 +170,7 @@ def _upload(ftp: Connection, draft: str, source: Source) -> None:
     reply = ftp.finish(data)
     if not reply.is_positive:
         raise refusal(reply, draft)
-    size = size_of(ftp, draft)
-    if size is not None and size != source.size:
-        # Nothing is published; sending it again may work.
-        raise Unavailable(f"Of {source.size} bytes {size} arrived at the server.")
+    check.confirm(draft)
 
 
 def _explain(ftp: Connection, data: socket.socket, draft: str, error: OSError) -> NoReturn:
