@@ -174,6 +174,12 @@ class Sshd(Server):
         except OSError:
             return False
 
+    def stop(self) -> None:
+        """End the server and its sessions, which would live on without it."""
+        if self.process is not None and os.getpid() == self._owner:
+            self.end_sessions()
+        super().stop()
+
     def kill(self) -> None:
         """``kill -9`` the server and the processes of all its sessions."""
         if self.process is not None:
@@ -195,7 +201,8 @@ class Sshd(Server):
     def connections(self) -> int:
         """How many connections there are."""
         assert self.process is not None
-        return len(self._children_of_listener())
+        pid = self.process.pid
+        return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
     def options(self, **more: Any) -> dict[str, Any]:
         """Options for a storage whose files are in the account's home."""
@@ -208,13 +215,6 @@ class Sshd(Server):
             **more.pop("params", {}),
         }
         return {"host": HOST, "known_host_file": str(self.known_hosts), "params": params, **more}
-
-    def _children_of_listener(self) -> list[int]:
-        assert self.process is not None
-        pid = self.process.pid
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
 
     def _configuration(self) -> Path:
         return self.directory / "sshd_config"
