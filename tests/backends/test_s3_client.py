@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import os
 import pickle
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,10 +18,12 @@ from django.test import override_settings
 
 from storages.backends.s3 import S3Storage, conditions
 from storages.backends.s3 import client as clients
+from storages.backends.s3.recent import Recent
 from storages.errors import OptionError
 from tests.servers import shared
 from tests.servers.radosgw import RadosGW
 from tests.servers.s3 import Moto, S3Server
+from tests.servers.s3proxy import S3Proxy
 
 KEYS = {"access_key": "an-access-key", "secret_key": "a-secret-key"}
 
@@ -235,3 +239,77 @@ def test_a_new_client_after_a_changed_setting() -> None:
     assert storage.client is client
     clients.forget(storage)
     assert storage.client is not client
+
+
+def test_clients_that_nobody_has_are_not_kept_for_ever(storage: S3Storage) -> None:
+    """Those used last are; an evicted one goes on for who has it, and equal storages share it."""
+    storage.save("a.bin", ContentFile(os.urandom(5_000_000)))
+    mine = storage.client
+    one = aws(read_timeout=1000)
+    forgotten = weakref.ref(one.client)
+    del one
+    with storage.open("a.bin") as file:
+        start = file.read(10)
+        for number in range(clients.MOST_CLIENTS):
+            assert aws(read_timeout=2000 + number).client
+        assert clients._recent.get(clients._key(storage)) is None
+        assert len(clients._recent) == clients.MOST_CLIENTS
+        rest = file.read()
+    assert len(start + rest) == 5_000_000
+    assert storage.size("a.bin") == 5_000_000
+    gc.collect()
+    assert forgotten() is None
+    with pickle.loads(pickle.dumps(storage)) as equal:
+        assert equal.client is mine
+
+
+def test_an_evicted_client_keeps_no_connection() -> None:
+    """It is closed: what it had open is not left to chance."""
+    server = shared(Moto)
+    bucket = server.new_bucket()
+    with S3Proxy(server.port) as proxy:
+        options = server.options(bucket_name=bucket, endpoint_url=proxy.endpoint)
+        storage = S3Storage(**options)
+        assert storage.listdir("") == ([], [])
+        pools = storage.client._endpoint.http_session._manager.pools
+        assert len(pools) == 1
+        for number in range(clients.MOST_CLIENTS):
+            assert aws(read_timeout=3000 + number).client
+        assert len(pools) == 0
+        assert storage.listdir("") == ([], [])
+        storage.close()
+
+
+def test_what_was_used_last_is_kept() -> None:
+    """Reading counts as use, and what goes is dropped once."""
+    dropped: list[int] = []
+    recent: Recent[str, int] = Recent(2, drop=dropped.append)
+    recent.put("a", 1)
+    recent.put("b", 2)
+    assert recent.get("a") == 1
+    recent.put("c", 3)
+    assert (recent.get("b"), dropped, len(recent)) == (None, [2], 2)
+    recent.pop("a")
+    recent.clear()
+    assert (recent.get("c"), dropped) == (None, [2])
+
+
+def test_recent_values_in_threads() -> None:
+    """Never more than there may be, and each thread finds what it put or nothing."""
+    recent: Recent[int, int] = Recent(8)
+    wrong: list[object] = []
+
+    def use(thread: int) -> None:
+        for number in range(2000):
+            key = thread * 3 + number % 20
+            recent.put(key, key)
+            if recent.get(key) not in {key, None} or len(recent) > 9:
+                wrong.append(key)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(recent) == 8

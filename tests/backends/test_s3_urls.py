@@ -1,44 +1,28 @@
-"""S3's URLs: templates, stable signatures, CloudFront's, direct uploads. No server is asked."""
+"""S3's URLs: templates and stable signatures. No server is asked."""
 
 from __future__ import annotations
 
 import base64
 import json
 import pickle
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest import mock
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from botocore.credentials import Credentials, RefreshableCredentials
 from django.core.exceptions import SuspiciousFileOperation
 from django.test import override_settings
 
-from storages.backends.s3 import S3Storage
+from storages.backends.s3 import S3Storage, places
+from storages.backends.s3 import client as clients
+from storages.backends.s3.signing import Place
 from storages.backends.s3.urls import attachment
 from storages.errors import OptionError
-
-NOW = 1_800_000_123
-KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
-
-
-def make(**options: Any) -> S3Storage:
-    """A storage that reaches no server."""
-    return S3Storage(**{"bucket_name": "bucket", **KEYS, **options})
-
-
-def query(url: str) -> dict[str, str]:
-    """The query parameters of a URL."""
-    return {
-        name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()
-    }
+from tests.backends.s3_signed import KEYS, NOW, make, query
 
 
 @pytest.fixture(autouse=True)
@@ -46,17 +30,6 @@ def clock() -> Iterator[mock.Mock]:
     """The time stands still, at :data:`NOW`."""
     with mock.patch("storages.backends.s3.urls.time.time", return_value=float(NOW)) as patched:
         yield patched
-
-
-@pytest.fixture(scope="module")
-def pem() -> str:
-    """A private key, as CloudFront gives it."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    ).decode()
 
 
 # ------------------------------------------------------------------- templates
@@ -316,154 +289,45 @@ def test_no_credentials_are_an_error_that_says_so(monkeypatch: pytest.MonkeyPatc
     assert query(url)["X-Amz-Credential"].startswith("AKFROMENV/")
 
 
-# ----------------------------------------------------------------- CloudFront
-
-
-def verify(pem: str, message: bytes, signature: str) -> None:
-    """Raise InvalidSignature unless CloudFront would accept it."""
-    key: Any = serialization.load_pem_private_key(pem.encode(), None)
-    raw = base64.b64decode(signature.translate(str.maketrans("-_~", "+=/")))
-    key.public_key().verify(raw, message, padding.PKCS1v15(), hashes.SHA1())
-
-
-def test_cloudfront_signs_the_custom_domain_with_a_canned_policy(pem: str) -> None:
-    """The signature is of the policy that CloudFront makes of URL and Expires."""
-    storage = make(
-        custom_domain="c.example", cloudfront_key=pem, cloudfront_key_id="KID", location="l"
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[RefreshableCredentials]:
+    """Credentials as a role has them: they end 20 minutes from now, and may be refreshed."""
+    end = datetime.fromtimestamp(NOW + 1200, tz=timezone.utc)
+    found = RefreshableCredentials(
+        "AKID",
+        "secret",
+        "token",
+        end,
+        refresh_using=mock.Mock(side_effect=AssertionError),
+        method="test",
+        time_fetcher=lambda: datetime.fromtimestamp(NOW, tz=timezone.utc),
     )
-    url = storage.url("ü.txt", parameters={"v": "1"}, expire=1000)
-    assert storage.url("ü.txt", parameters={"v": "1"}, expire=1000) == url
-    found = query(url)
-    assert int(found["Expires"]) == NOW // 250 * 250 + 1000
-    assert found["Key-Pair-Id"] == "KID"
-    resource = "https://c.example/l/%C3%BC.txt?v=1"
-    assert url.startswith(resource + "&")
-    policy = (
-        f'{{"Statement":[{{"Resource":"{resource}",'
-        f'"Condition":{{"DateLessThan":{{"AWS:EpochTime":{found["Expires"]}}}}}}}]}}'
-    )
-    verify(pem, policy.encode(), found["Signature"])
+    monkeypatch.setattr(clients, "session", lambda _: mock.Mock(get_credentials=lambda: found))
+    monkeypatch.setattr(places, "place", lambda *_: Place("https://b/", "b", "/", "eu-west-1"))
+    with override_settings(AWS_S3_CUSTOM_DOMAIN=None):  # what was found before is dropped
+        yield found
+    places._credentials.clear()
 
 
-def test_cloudfront_urls_may_live_longer_than_seven_days(pem: str) -> None:
-    """That limit is S3's."""
-    storage = make(custom_domain="c.example", cloudfront_key=pem, cloudfront_key_id="KID")
-    assert int(query(storage.url("a", expire=timedelta(days=30)))["Expires"]) > NOW + 604_800
-    assert "?" not in make(
-        custom_domain="c.example",
-        cloudfront_key=pem,
-        cloudfront_key_id="KID",
-        querystring_auth=False,
-    ).url("a")
+@pytest.mark.parametrize(("expire", "life"), [(3600, 1200), (1000, 1000)])
+def test_a_url_says_when_temporary_credentials_end(
+    temporary: RefreshableCredentials, expire: int, life: int
+) -> None:
+    """It lives until then at most, and stays the same all the same."""
+    signed = query(S3Storage(bucket_name="bucket", url_window=0).url("a", expire=expire))
+    assert (signed["X-Amz-Expires"], signed["X-Amz-Security-Token"]) == (str(life), "token")
+    storage = S3Storage(bucket_name="bucket")
+    assert storage.url("a", expire=3600) == storage.url("a", expire=3600)
 
 
-def test_a_given_signer_is_used() -> None:
-    """An object with botocore's method."""
-    signer = mock.Mock()
-    signer.generate_presigned_url.return_value = "https://c.example/signed"
-    storage = make(custom_domain="c.example", cloudfront_signer=signer, url_window=0)
-    assert storage.url("a", expire=10) == "https://c.example/signed"
-    until = datetime.fromtimestamp(NOW + 10, tz=timezone.utc)
-    signer.generate_presigned_url.assert_called_once_with(
-        "https://c.example/a", date_less_than=until
-    )
-
-
-def test_cookies_open_a_prefix_of_the_custom_domain(pem: str) -> None:
-    """A custom policy with a wildcard, signed."""
-    storage = make(
-        custom_domain="c.example", cloudfront_key=pem, cloudfront_key_id="KID", location="l"
-    )
-    cookies = storage.signed_cookies("video/ü/", expire=100)
-    policy = base64.b64decode(cookies["CloudFront-Policy"].translate(str.maketrans("-_~", "+=/")))
-    (statement,) = json.loads(policy)["Statement"]
-    assert statement == {
-        "Resource": "https://c.example/l/video/%C3%BC/*",
-        "Condition": {"DateLessThan": {"AWS:EpochTime": NOW + 100}},
-    }
-    assert cookies["CloudFront-Key-Pair-Id"] == "KID"
-    verify(pem, policy, cookies["CloudFront-Signature"])
-    with pytest.raises(SuspiciousFileOperation):
-        storage.signed_cookies("../")
-
-
-def test_cookies_need_a_key_and_a_domain(pem: str) -> None:
-    """The message names the options."""
-    with pytest.raises(OptionError, match="cloudfront_key"):
-        make(custom_domain="c.example").signed_cookies()
-    with pytest.raises(OptionError, match="custom_domain"):
-        make(cloudfront_key=pem, cloudfront_key_id="KID").signed_cookies()
-
-
-def test_a_key_that_is_none_is_not_shown() -> None:
-    """Neither in the message nor in a cause."""
-    storage = make(custom_domain="c.example", cloudfront_key="hunter22", cloudfront_key_id="KID")
-    with pytest.raises(OptionError, match="no PEM") as caught:
-        storage.url("a")
-    assert "hunter22" not in str(caught.value)
-    assert caught.value.__cause__ is None
-
-
-# ------------------------------------------------------------- direct uploads
-
-
-def test_an_upload_form_demands_what_it_says() -> None:
-    """Each field is a condition of the policy, and so are size and type."""
-    storage = make(
-        location="up",
-        default_acl="private",
-        encryption=True,
-        headers={"Cache-Control": "max-age=9", "x-amz-meta-a": "b"},
-        security_token="token",
-    )
-    form = storage.upload_form("ü.png", expire=60, max_size=1000)
-    assert form["url"] == "https://bucket.s3.amazonaws.com/"
-    fields = form["fields"]
-    assert fields["key"] == "up/ü.png"
-    assert {name: fields[name] for name in ("acl", "Content-Type", "Cache-Control")} == {
-        "acl": "private",
-        "Content-Type": "image/png",
-        "Cache-Control": "max-age=9",
-    }
-    assert fields["x-amz-server-side-encryption"] == "AES256"
-    assert fields["x-amz-meta-a"] == "b"
-    assert fields["x-amz-security-token"] == "token"
-    conditions = json.loads(base64.b64decode(fields["policy"]))["conditions"]
-    demanded = {
-        name: value for each in conditions if isinstance(each, dict) for name, value in each.items()
-    }
-    signed = {n: v for n, v in fields.items() if n not in {"policy", "x-amz-signature"}}
-    assert demanded == {"bucket": "bucket", **signed}
-    assert [each for each in conditions if isinstance(each, list)] == [
-        ["content-length-range", 0, 1000]
-    ]
-    assert re.fullmatch("[0-9a-f]{64}", fields["x-amz-signature"])
-
-
-def test_an_upload_form_may_leave_the_kind_of_image_open() -> None:
-    """A type that ends in * is a prefix."""
-    form = make().upload_form("a", content_type="image/*")
-    assert "Content-Type" not in form["fields"]
+def test_uploads_end_with_temporary_credentials(temporary: RefreshableCredentials) -> None:
+    """So do the signatures of forms and of URLs to PUT to."""
+    end = datetime.now(timezone.utc) + timedelta(seconds=100)
+    temporary._expiry_time = end
+    temporary._time_fetcher = lambda: end - timedelta(days=1)
+    storage = S3Storage(bucket_name="bucket")
+    assert 90 <= int(query(storage.upload_url("a", expire=3600))["X-Amz-Expires"]) <= 100
+    form = storage.upload_form("a", expire=3600)
     policy = json.loads(base64.b64decode(form["fields"]["policy"]))
-    assert ["starts-with", "$Content-Type", "image/"] in policy["conditions"]
-
-
-def test_an_upload_url_signs_its_headers() -> None:
-    """The client has to send them."""
-    url = make().upload_url("a", content_type="text/x", headers={"If-None-Match": "*"})
-    assert query(url)["X-Amz-SignedHeaders"] == "content-type;host;if-none-match"
-
-
-@pytest.mark.parametrize("name", ["", "../x", "/x", "a/"])
-def test_uploads_are_for_files_of_the_storage(name: str) -> None:
-    """No other names are given away."""
-    for method in (make().upload_url, make().upload_form):
-        with pytest.raises(SuspiciousFileOperation):
-            method(name)
-
-
-def test_uploads_live_no_longer_than_urls() -> None:
-    """Seven days."""
-    for method in (make().upload_url, make().upload_form):
-        with pytest.raises(ValueError, match="seven days"):
-            method("a", expire=604_801)
+    until = datetime.fromisoformat(policy["expiration"].replace("Z", "+00:00"))
+    assert timedelta(0) <= end - until < timedelta(seconds=10)

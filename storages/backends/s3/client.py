@@ -1,7 +1,8 @@
 """The boto3 client: one per configuration and process, shared by every thread and equal storage.
 
-A client is thread-safe, and making one costs tens of milliseconds and megabytes, so none is made
-twice. A child process does not use its parent's sockets: it makes clients of its own.
+A client is thread-safe, and making one costs tens of milliseconds and half a megabyte, so none is
+made twice while a storage has it, or while it is one of those used last. A child process does not
+use its parent's sockets: it makes clients of its own.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from django.core.signals import setting_changed
 
 from storages.backends.s3 import chunks, transport
+from storages.backends.s3.recent import Recent
 from storages.libraries import library
 
 if TYPE_CHECKING:
@@ -25,8 +28,14 @@ __all__ = ["attempts", "client_for", "config", "forget", "generation", "is_aws",
 #: So many connections to the server are kept open, for as many threads at once.
 CONNECTIONS = 50
 
+#: So many clients are kept for storages to come, at half a MiB each.
+MOST_CLIENTS = 32
+
 _lock = threading.RLock()
-_clients: dict[tuple[Any, ...], Any] = {}
+#: Every client that a storage still has: equal ones find it here.
+_clients: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
+#: Closed means that idle connections are: whoever has the client goes on, and connects anew.
+_recent: Recent[tuple[Any, ...], Any] = Recent(MOST_CLIENTS, drop=lambda client: client.close())
 _inherited: list[Any] = []
 _loader: Any = None
 _generation = 0
@@ -40,12 +49,13 @@ def generation() -> int:
 def client_for(storage: S3Options) -> Any:
     """Return the client for the storage's options, made when it is first needed."""
     key = _key(storage)
-    client = _clients.get(key)
+    client = _recent.get(key)
     if client is None:
         with _lock:
             client = _clients.get(key)
             if client is None:
                 client = _clients[key] = _make(storage)
+            _recent.put(key, client)
     return client
 
 
@@ -54,6 +64,7 @@ def forget(storage: S3Options) -> None:
     global _generation  # noqa: PLW0603 - the process's
     with _lock:
         _clients.pop(_key(storage), None)
+        _recent.pop(_key(storage))
         _generation += 1
 
 
@@ -186,6 +197,7 @@ def _after_fork() -> None:
     _lock = threading.RLock()  # another thread of the parent may have held it
     _inherited.extend(_clients.values())  # never closed: their sockets are the parent's
     _clients.clear()
+    _recent.clear()
     _generation += 1
 
 

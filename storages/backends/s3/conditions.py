@@ -22,6 +22,7 @@ from storages.backends.s3 import multipart
 from storages.backends.s3.chunks import ChunkedBody
 from storages.backends.s3.client import is_aws
 from storages.backends.s3.faults import NotSupported
+from storages.backends.s3.recent import Recent
 from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
 from storages.events import logger
 from storages.staging import Source, temporary_name
@@ -34,7 +35,7 @@ __all__ = ["Kind", "forget", "honours", "takes_chunks", "taking"]
 #: A request that may be told not to replace; or a body that is signed in chunks.
 Kind: TypeAlias = Literal["put", "complete", "copy", "chunks"]
 
-_learned: dict[tuple[str, str, Kind], bool] = {}
+_learned: Recent[tuple[str, str, Kind], bool] = Recent(4096)
 _learning = threading.RLock()
 #: Saves of one name in this process take turns where the server does not see to it.
 _turns = [threading.RLock() for _ in range(64)]
@@ -61,14 +62,16 @@ def takes_chunks(storage: S3Storage, key: str) -> bool:
 
 def _learn(storage: S3Storage, kind: Kind, key: str) -> bool:
     place = (storage.client.meta.endpoint_url, storage.current_bucket, kind)
-    if place not in _learned:
+    known = _learned.get(place)
+    if known is None:
         with _learning:
-            if place not in _learned:
-                answer = _try(storage, kind, key)
-                if answer is None:
+            known = _learned.get(place)
+            if known is None:
+                known = _try(storage, kind, key)
+                if known is None:
                     return False
-                _learned[place] = answer
-    return _learned[place]
+                _learned.put(place, known)
+    return known
 
 
 def forget() -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from storages.backends.s3 import client
 from storages.backends.s3.options import S3Options
+from storages.backends.s3.recent import Recent
 from storages.backends.s3.signing import Keys, Place
 from storages.errors import OptionError, PermissionDenied
 from storages.libraries import library
@@ -20,8 +21,9 @@ __all__ = ["keys", "place", "presigning_client"]
 _KEY = "key"
 # Bucket names for which botocore signs in ways of their own: access points, directory buckets.
 _PECULIAR = ("arn:", "--x-s3")
-_places: dict[tuple[Any, ...], Place] = {}
-_clients: dict[tuple[Any, ...], tuple[Keys, Any]] = {}
+#: Of buckets whose names are asked for each time there may be any number.
+_places: Recent[tuple[Any, ...], Place] = Recent(1024)
+_clients: Recent[tuple[Any, ...], tuple[Keys, Any]] = Recent(client.MOST_CLIENTS)
 _credentials: dict[tuple[int, str | None], Any] = {}
 
 
@@ -45,7 +47,9 @@ def keys(storage: S3Options) -> Keys:
             hint="Set access_key and secret_key, or querystring_auth=False for unsigned URLs.",
         )
     frozen = found.get_frozen_credentials()
-    return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+    # Of botocore's RefreshableCredentials; keys that are not temporary have none.
+    expires = getattr(found, "_expiry_time", None)
+    return Keys(frozen.access_key, frozen.secret_key, frozen.token, expires)
 
 
 def place(storage: S3Options, bucket: str) -> Place:
@@ -53,7 +57,8 @@ def place(storage: S3Options, bucket: str) -> Place:
     configuration = _configuration(storage, bucket)
     found = _places.get(configuration)
     if found is None:
-        found = _places[configuration] = _ask(storage, bucket)
+        found = _ask(storage, bucket)
+        _places.put(configuration, found)
     return found
 
 
@@ -63,7 +68,8 @@ def presigning_client(storage: S3Options, bucket: str) -> Any:
     configuration = _configuration(storage, bucket)
     known = _clients.get(configuration)
     if known is None or known[0] != credentials:
-        known = _clients[configuration] = (credentials, _client(storage, bucket, credentials))
+        known = (credentials, _client(storage, bucket, credentials))
+        _clients.put(configuration, known)
     return known[1]
 
 

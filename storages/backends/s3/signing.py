@@ -35,14 +35,21 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True)
 class Keys:
-    """Credentials, at one moment."""
+    """Credentials, at one moment; ``expires`` tells when temporary ones end."""
 
     access_key: str
     secret_key: str
     token: str | None = None
+    expires: datetime | None = None
 
     def __repr__(self) -> str:
         return "Keys(***)"
+
+    def lifetime(self, wanted: int, moment: datetime) -> int:
+        """Return how long what is signed at ``moment`` lives: ``wanted`` seconds, or less."""
+        if self.expires is None:
+            return wanted
+        return max(1, min(wanted, int((self.expires - moment).total_seconds())))
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ def presign(  # noqa: PLR0913 - each is a part of the request that is signed
         "X-Amz-Algorithm": _ALGORITHM,
         "X-Amz-Credential": f"{keys.access_key}/{scope}",
         "X-Amz-Date": time,
-        "X-Amz-Expires": str(expire),
+        "X-Amz-Expires": str(keys.lifetime(expire, moment)),
         "X-Amz-SignedHeaders": names,
     }
     if keys.token:
@@ -141,7 +148,7 @@ def upload_form(  # noqa: PLR0913 - each is a part of the policy
     }
     if keys.token:
         all_fields["x-amz-security-token"] = keys.token
-    until = moment + timedelta(seconds=expire)
+    until = moment + timedelta(seconds=keys.lifetime(expire, moment))
     policy = {
         "expiration": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "conditions": [

@@ -75,7 +75,8 @@ class S3URLs(S3Headers):
         """Return the URL of a file; no request is made.
 
         A signed URL is the same for a while (``url_window``), so that browsers and CDNs can keep
-        what it leads to; it lives at most ``expire`` seconds, and at least three quarters of them.
+        what it leads to; it lives at most ``expire`` seconds, and at least three quarters of them,
+        but not longer than the credentials if these are temporary (a role's).
 
         Arguments:
             name: the file's name.
@@ -174,6 +175,7 @@ class S3URLs(S3Headers):
         self, key: str, query: Mapping[str, str], life: int, http_method: str | None
     ) -> str:
         bucket = self.current_bucket
+        life = places.keys(self).lifetime(life, datetime.now(timezone.utc))
         theirs = {ours: name for name, ours in _QUERY.items()}
         url: str = places.presigning_client(self, bucket).generate_presigned_url(
             "get_object",
