@@ -61,6 +61,7 @@ class Connection(FTP):
     ``in_step``: every command has had its answer, so that another may be sent.
     ``features``: what FEAT told, by name in upper case, with its parameters.
     ``lacks``: commands that turned out to be unknown to the server.
+    ``entered``: directories that could be entered, and when (of ``time.monotonic``).
     """
 
     sock: Any
@@ -74,6 +75,7 @@ class Connection(FTP):
         self.in_step = False
         self.features: dict[str, str] = {}
         self.lacks: set[str] = set()
+        self.entered: dict[str, float] = {}
         self.root = self.location.path
         self._received = bytearray()
         self._secure_data = False
@@ -319,6 +321,20 @@ class Connection(FTP):
             return super().makepasv()
         finally:
             self.af = family
+
+    def makeport(self) -> socket.socket:
+        """Return a socket that listens where the server is told to connect to: by PORT or EPRT."""
+        here: str = self.sock.getsockname()[0]
+        listener = socket.socket(self.af)
+        try:
+            listener.bind((here, 0))
+            listener.listen(1)
+            port: int = listener.getsockname()[1]
+            (self.sendport if self.af == socket.AF_INET else self.sendeprt)(here, port)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
 
     def _accepted(self, listener: socket.socket) -> socket.socket:
         """Return the server's connection to us; anybody else's is hung up on."""

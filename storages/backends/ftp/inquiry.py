@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -21,6 +22,9 @@ from storages.staging import BLOCK, Spool
 __all__ = ["entries", "is_directory", "is_free", "kind_of", "size_of", "stat", "stat_of", "written"]
 
 _LONGEST_LINE = 64 * 1024
+# For so many seconds, and of so many directories, it is remembered that they could be entered.
+_MOMENT = 5.0
+_MOST_ENTERED = 1000
 # The words of vsftpd, pure-ftpd and proftpd when stat() failed. In a directory that can be entered,
 # that means "missing".
 _STAT_FAILED = re.compile(
@@ -84,8 +88,8 @@ def _asked(ftp: Connection, path: str) -> Stat:
             raise IsADirectory
         raise _absent(ftp, path, reply)
     reply = _tried(ftp, "MDTM", path)
-    if reply is not None and not reply.is_positive:
-        raise _absent(ftp, path, reply)
+    if reply is not None and not reply.is_positive and _seen(ftp, path) is None:
+        raise NotFound
     return _stat(size, moment(reply.text[4:]) if reply is not None else None, "")
 
 
@@ -202,8 +206,8 @@ def _seen(ftp: Connection, path: str, *, look: bool = True) -> Item | None:
     parent, name = posixpath.split(path)
     if parent == path:
         raise PermissionDenied("The server does not show its root directory.")
-    reply = ftp.ask(f"CWD {parent}")
-    if why(reply, parent) in {NotFound, NotADirectory} and not reply.is_positive:
+    reply = _entered(ftp, parent)
+    if not reply.is_positive and why(reply, parent) in {NotFound, NotADirectory}:
         return None
     if reply.is_positive:
         if not look:
@@ -218,6 +222,27 @@ def _seen(ftp: Connection, path: str, *, look: bool = True) -> Item | None:
     if above.kind == "file":
         raise NotADirectory
     raise PermissionDenied("The server shows the directory, but does not let the user enter it.")
+
+
+def _entered(ftp: Connection, path: str) -> Reply:
+    """Return the answer to CWD. One that was good is good for some seconds."""
+    now = time.monotonic()
+    if ftp.entered.get(path, -_MOMENT) > now - _MOMENT:
+        return Reply(250, "")
+    if "MLST" in ftp.features:
+        # pure-ftpd takes longer for each CWD that fails.
+        reply = ftp.ask(f"MLST {path}")
+        if not reply.is_positive:
+            return reply
+        item = _item(reply)
+        if item is not None and item.kind == "file":
+            raise NotADirectory
+    reply = ftp.ask(f"CWD {path}")
+    if reply.is_positive:
+        if len(ftp.entered) > _MOST_ENTERED:
+            ftp.entered.clear()
+        ftp.entered[path] = now
+    return reply
 
 
 def entries(ftp: Connection, path: str) -> Iterator[Item]:

@@ -235,6 +235,7 @@ class FTPStorage(RemoteStorage):
 
     def _copy(self, key: str, target: str, *, overwrite: bool) -> Any:
         """FTP cannot copy. Content comes and goes by one connection, in turn."""
+        _refuse_reserved(target)
         reader = self._open_reader(key)
         with Spool() as spool:
             try:
