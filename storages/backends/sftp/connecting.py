@@ -33,6 +33,8 @@ FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _LAST_WORDS = 5.0
 #: What SSHClient says, and not as an AuthenticationException, when it has nothing to try.
 _NOTHING_TO_TRY = "No authentication methods available"
+#: What it says as an AuthenticationException, though nobody judged the login.
+_CUT_OFF = "transport shut down"
 
 
 @dataclass
@@ -364,8 +366,9 @@ def _translated(paramiko: Any, params: Mapping[str, Any], timeout: float) -> Ite
         raise
     except socket.gaierror as error:
         raise Unavailable(f"The host name cannot be resolved: {error.strerror}.") from error
-    except (paramiko.AuthenticationException, paramiko.SSHException) as error:
-        if isinstance(error, paramiko.AuthenticationException) or str(error) == _NOTHING_TO_TRY:
+    except paramiko.SSHException as error:
+        is_login = isinstance(error, paramiko.AuthenticationException)
+        if (is_login and _CUT_OFF not in str(error)) or str(error) == _NOTHING_TO_TRY:
             if "timeout" in str(error).lower():
                 raise Timeout("The login took too long.") from error
             user = params.get("username") or getpass.getuser()
