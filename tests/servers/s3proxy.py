@@ -59,6 +59,7 @@ class Fault:
     ``lose``: ask the server, then break the connection instead of answering.
     ``refuse``: break the connection at once, before anything was read of the body.
     ``cut``: pass on so many bytes of the answer's body, then break the connection.
+    ``gently``: end it instead, so that all those bytes do arrive.
     ``flip``: change the bit of that byte of the answer's body; ``flip_up`` of the request's.
     ``wait``: seconds before the answer goes on.
     ``ignore_range``: do not tell the server that a range was asked for.
@@ -71,6 +72,7 @@ class Fault:
     lose: bool = False
     refuse: bool = False
     cut: int | None = None
+    gently: bool = False
     flip: int | None = None
     flip_up: int | None = None
     wait: float = 0.0
@@ -235,7 +237,9 @@ class _Handler(BaseHTTPRequestHandler):
                 block[fault.flip - sent] ^= 1
             if fault.cut is not None and sent + len(block) > fault.cut:
                 self.wfile.write(block[: fault.cut - sent])
-                self._break()
+                self.close_connection = True
+                if not fault.gently:
+                    self._break()
                 return
             try:
                 self.wfile.write(block)
