@@ -114,8 +114,10 @@ class FTPServer(Server):
     @property
     def disk(self) -> Path:
         """``home`` as the server sees it, also where its disk is its own."""
+        if not self.room:
+            return self.home
         assert self.process is not None
-        return Path(f"/proc/{self.process.pid}/root{self.home}") if self.room else self.home
+        return Path(f"/proc/{self.process.pid}/root{self.home}")
 
     def new_place(self) -> str:
         """Make an empty directory and return its path in the server's eyes."""
@@ -165,12 +167,12 @@ class FTPServer(Server):
 
     def connections(self) -> int:
         """How many clients are connected."""
-        ours = f"{self.port:04X}"
-        count = 0
+        clients = set()  # the table may tell of one twice, when it changes meanwhile
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            local, _, state = line.split()[1:4]
-            count += local.endswith(f":{ours}") and state in (_ESTABLISHED, _CLOSE_WAIT)
-        return count
+            local, client, state = line.split()[1:4]
+            if local.endswith(f":{self.port:04X}") and state in {_ESTABLISHED, _CLOSE_WAIT}:
+                clients.add(client)
+        return len(clients)
 
     def left(self, within: float = 10) -> int:
         """How many clients are still connected, after some time to notice that they have gone."""
