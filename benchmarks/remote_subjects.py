@@ -65,9 +65,10 @@ class OfStorage:
         """Save under a free name, as a view does with an upload."""
         from django.core.files.base import ContentFile, File
 
-        file.seek(0)
-        large = os.fstat(file.fileno()).st_size >= MIB
-        self.storage.save(name, File(file) if large else ContentFile(file.read()))
+        with open(os.dup(file.fileno()), "rb") as own:  # noqa: PTH123 - one closes it
+            own.seek(0)
+            large = os.fstat(own.fileno()).st_size >= MIB
+            self.storage.save(name, File(own) if large else ContentFile(own.read()))
 
     def save_all(self, prefix: str, directory: Path) -> None:
         """Save one after the other."""

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Mode", "StorageFile"]
 
+# What is asked of the store at once, at most: a gigabyte per second comes in larger blocks.
+_READ_AHEAD = 2 * BLOCK
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -116,7 +119,7 @@ class StorageFile(File):  # type: ignore[type-arg]
         mode, storage, name = self._parsed, self._storage, cast("str", self.name)
         if not mode.writes:
             self._raw = RangeReader(storage, name, storage._open_reader(name))
-            buffered: Any = io.BufferedReader(self._raw, BLOCK)
+            buffered: Any = io.BufferedReader(self._raw, _READ_AHEAD)
         else:
             self._raw = Draft(appending=mode.action == "a")
             try:

@@ -60,7 +60,7 @@ def test_a_file_replaced_while_it_is_read_is_not_mixed(
 ) -> None:
     """The rest of another version is refused: the reader gets an error, not half of two."""
     storage.save("a.bin", ContentFile(SMALL))
-    proxy.fail("get", Fault(cut=100_000, gently=True))
+    proxy.fail("get", Fault(cut=200_000, gently=True))
     with storage.open("a.bin") as file:
         assert file.read(10) == SMALL[:10]
         raw.put_object(Bucket=bucket, Key="a.bin", Body=SMALL[::-1])
