@@ -256,7 +256,7 @@ class Session(threading.Thread):
     def do_MDTM(self, path: bytes, argument: str) -> str:
         if self.files.get(path) is None:
             return "550 Nothing to be told."
-        return time.strftime("213 %Y%m%d%H%M%S", time.gmtime(self.server.times[path]))
+        return time.strftime("213 %Y%m%d%H%M%S", time.gmtime(self.server.times.get(path, 0)))
 
     def facts(self, path: bytes) -> bytes:
         """Return a line of MLSD, without the name."""
@@ -299,9 +299,9 @@ class Session(threading.Thread):
         data.settimeout(10)
         return data
 
-    def send(self, content: bytes) -> str:
+    def send(self, content: bytes, announced: str = "150 Here it comes.") -> str:
         """Send it by the data connection."""
-        self.say("150 Here it comes.")
+        self.say(announced)
         with self._connected() as data:
             try:
                 data.sendall(content)

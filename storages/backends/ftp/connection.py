@@ -152,7 +152,7 @@ class Connection(FTP):
 
     def _working_directory(self) -> str:
         reply = self.do("PWD")
-        found = re.search(r'"((?:[^"]|"")*)"', reply.text)
+        found = re.search(r'"((?:[^"]|"")*)"', reply.text.rpartition("\n")[2])
         path = found[1].replace('""', '"') if found else ""
         if not path.startswith("/"):
             raise StorageError(
@@ -190,7 +190,13 @@ class Connection(FTP):
 
         Raises Unavailable when the server ends the connection.
         """
-        line = command.encode(self.encoding, "surrogateescape")
+        try:
+            line = command.encode(self.encoding, "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise StorageError(
+                f"The name has characters that {self.encoding} does not have.",
+                hint="FTP_STORAGE_ENCODING is the encoding of names on the server.",
+            ) from error
         if b"\r" in line or b"\n" in line or b"\0" in line:
             raise ValueError("A line break in a command would begin another one.")
         if self.sock is None:
@@ -245,7 +251,7 @@ class Connection(FTP):
             length = 0
             while not (lines[-1].startswith(code) and lines[-1][3:4] in {" ", ""}):
                 lines.append(self._line(seconds))
-                length += len(lines[-1])
+                length += len(lines[-1]) + 2
                 if length > _LONGEST_REPLY:
                     raise Unavailable("The server's answer does not end.")
         text = "\n".join(lines)

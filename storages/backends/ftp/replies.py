@@ -124,7 +124,7 @@ def refusal(
         kind = Unavailable
     elif reply.code in {421, 530}:
         kind = _CODES[reply.code]
-    if _WANTS_TLS.search(reply.text) and not hint:
+    if _WANTS_TLS.search(reply.text) and (not hint or reply.code in {421, 530}):
         hint = (
             "The server asks for TLS: see FTP_STORAGE_LOCATION ('ftps://...') and "
             "FTP_STORAGE_TLS; a data connection must resume the session of the control connection."
