@@ -114,6 +114,7 @@ _DOS = re.compile(
     r"(?P<date>(?:\d{2}-\d{2}-\d{2,4}|\d{4}-\d{2}-\d{2})\s+\d{1,2}:\d{2}(?::\d{2})?\s*(?:[AaPp][Mm])?)"
     r"\s+(?:<(?P<kind>[A-Za-z]+)>\s+|(?P<size>[\d.,]+)\s)(?P<name>.+)"
 )
+_DOS_DATE = re.compile(r"\d{2}-")
 _EPLF = re.compile(r"\+(?P<facts>[^\t]*)\t(?P<name>.+)")
 _IGNORED = re.compile(r"\s*|\s*[^\W\d_]+:?\s*\d+[KMG]?\b.*", re.IGNORECASE)  # "total 12"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -172,12 +173,8 @@ def _item(name: str, kind: str | None, size: str, date: str) -> Item | None:
 def _printed(date: str) -> datetime | None:
     """Return the time in a listing, as it stands there; None when its form is not known."""
     words = date.replace(".", " ").split()
-    dos = "".join(words)
-    for form in ("%m-%d-%y%I:%M%p", "%m-%d-%Y%I:%M%p", "%m-%d-%y%H:%M", "%m-%d-%Y%H:%M"):
-        try:
-            return datetime.strptime(dos, form)  # noqa: DTZ007 - of an unknown zone
-        except ValueError:
-            continue
+    if _DOS_DATE.match(date):
+        return _dos("".join(words))
     if len(words) > 1 and (stamp := " ".join(words[:2]))[:4].isdigit():
         return _iso(stamp)
     months = [n for n, w in enumerate(words[:2]) if w[:3].lower() in _MONTHS]
@@ -193,6 +190,15 @@ def _printed(date: str) -> datetime | None:
         return datetime(year, month, int(words[1 - months[0]]), int(hour), int(minute))  # noqa: DTZ001
     except ValueError:
         return None
+
+
+def _dos(text: str) -> datetime | None:
+    for form in ("%m-%d-%y%I:%M%p", "%m-%d-%Y%I:%M%p", "%m-%d-%y%H:%M", "%m-%d-%Y%H:%M"):
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 - of an unknown zone
+        except ValueError:
+            continue
+    return None
 
 
 def _iso(stamp: str) -> datetime | None:
