@@ -68,7 +68,7 @@ class Lock:
         self.since = since
 
     def check(self) -> None:
-        """Raise Unavailable when so much time has passed that others may take the lock."""
+        """Raise Unavailable when so much time has passed that others may soon take the lock."""
         if time.monotonic() - self.since > LEASE:
             raise Unavailable("The server was too slow for a safe creation of the file.")
 
@@ -120,6 +120,7 @@ def _release(ftp: Connection, lock: Lock, again: Again) -> None:
         return  # it may be somebody else's by now
     with grace(), suppress(StorageError, OSError):
         if ftp.in_step:
+            # Not repeated when the answer is lost: by then it may be somebody else's lock.
             ftp.ask(f"RMD {lock.path}")
             return
         ftp.close()
@@ -142,7 +143,8 @@ def _break_stale(ftp: Connection, path: str) -> None:
         if _is_stale(ftp, path, 1):
             ftp.ask(f"RMD {path}")
     finally:
-        ftp.ask(f"RMD {breaker}")
+        with grace():
+            ftp.ask(f"RMD {breaker}")
 
 
 def _is_stale(ftp: Connection, path: str, times: int) -> bool:
@@ -156,7 +158,8 @@ def _is_stale(ftp: Connection, path: str, times: int) -> bool:
     try:
         found = {i.name: i for i in entries(ftp, directory) if i.name in {name, probe}}
     finally:
-        ftp.ask(f"DELE {posixpath.join(directory, probe)}")
+        with grace():
+            ftp.ask(f"DELE {posixpath.join(directory, probe)}")
     if len(found) < 2:  # noqa: PLR2004 - gone
         return False
     exact = _age(found[name].modified, found[probe].modified)

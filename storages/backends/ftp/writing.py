@@ -87,12 +87,11 @@ def _place(
 
 
 def _rename(ftp: Connection, path: str, target: str, lock: Lock | None) -> None:
-    if lock is not None:
-        lock.check()
-    # After RNFR, only RNTO may follow.
     reply = ftp.ask(f"RNFR {path}")
     if not reply.is_positive:
         raise refusal(reply, path)
+    if lock is not None:
+        lock.check()
     reply = ftp.ask(f"RNTO {target}")
     if reply.is_positive:
         return
