@@ -20,7 +20,7 @@ from typing import Any
 from storages.backends.ftp.location import Location
 from storages.backends.ftp.replies import Reply, refusal
 from storages.errors import StorageError, Timeout, Unavailable
-from storages.retry import timeout
+from storages.retry import remaining, timeout
 
 __all__ = ["Connection", "Place"]
 
@@ -359,9 +359,11 @@ class Connection(FTP):
         connection ends the transfer, and exactly one answer follows.
         """
         data.close()
+        left = remaining()
+        wait = min(_AFTERMATH, self.place.timeout, _AFTERMATH if left is None else left)
         try:
             # That of pure-ftpd begins with 150.
-            self.in_step = self._reply(_AFTERMATH).code >= FINAL or self.is_alive()
+            self.in_step = self._reply(wait).code >= FINAL or self.is_alive()
         except (OSError, EOFError):
             self.in_step = False
 
