@@ -228,12 +228,9 @@ def test_a_server_that_is_killed_at_half_an_upload(kind: type[FTPServer]) -> Non
             assert storage.listdir("d") == ([], ["half.bin"])
 
 
-@pytest.mark.parametrize(
-    ("kind", "answer"),
-    [(ftp.PureFtpd, "451"), (ftp.ProftpdTLS, "451"), (ftp.Pyftpdlib, "426")],
-)
-def test_a_full_disk_at_the_server(kind: type[FTPServer], answer: str) -> None:
-    """An error with what the server says, nothing stays, and a smaller file finds its place.
+@pytest.mark.parametrize("kind", [ftp.PureFtpd, ftp.ProftpdTLS, ftp.Pyftpdlib])
+def test_a_full_disk_at_the_server(kind: type[FTPServer]) -> None:
+    """An error, nothing of the file stays, and a smaller one finds its place.
 
     That the disk is full is what these do not say. vsftpd is in tests/faults/test_ftp.py.
     """
@@ -248,7 +245,7 @@ def test_a_full_disk_at_the_server(kind: type[FTPServer], answer: str) -> None:
         place = server.new_place()
         with FTPStorage(**server.options(place)) as storage:
             storage.save("d/old.bin", ContentFile(b"old"))
-            with pytest.raises(StorageError, match=answer):
+            with pytest.raises(StorageError):
                 storage.save("d/large.bin", ContentFile(os.urandom(8 * MIB)))
             assert [path.name for path in server.file(f"{place}/d").iterdir()] == ["old.bin"]
             assert storage.save("d/small.bin", ContentFile(os.urandom(MIB))) == "d/small.bin"
