@@ -134,8 +134,8 @@ class SFTPReader:
             self._session.give_back(handle)
 
     def _forget_asked(self) -> None:
-        while self._asked:
-            self._session.forget(self._asked.popleft().number)
+        self._session.forget(*(asked.number for asked in self._asked))
+        self._asked.clear()
 
     def _receive(self) -> None:
         """Take the next answer, and ask for what may be wanted after it."""

@@ -11,7 +11,7 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -37,14 +37,15 @@ class Session:
         channel: paramiko's, on which the server runs its subsystem ``sftp``.
         timeout: seconds that any answer may take.
 
-    ``extensions`` are what the server adds to the protocol, ``limits`` how long a read and a write
-    may be; ``counts`` is, by kind, what has been asked.
+    ``extensions`` are what the server adds to the protocol, by name; ``counts`` is, by kind, what
+    has been asked.
 
     """
 
     def __init__(self, channel: Any, timeout: float) -> None:
         self.counts: dict[Kind, int] = {}
-        self.limits = SAFE_LENGTH, SAFE_LENGTH
+        self._limits = SAFE_LENGTH, SAFE_LENGTH
+        self._limits_asked: int | None = None
         self._channel = channel
         self._timeout = timeout
         self._process = os.getpid()
@@ -58,9 +59,7 @@ class Session:
         self._unwanted: deque[bytes] = deque()
         self.extensions = dict(self._begin())
         if "limits@openssh.com" in self.extensions:
-            answer = self.receive(self.extended("limits@openssh.com"))
-            _, read, write, _ = (answer.long() for _ in range(4))
-            self.limits = read or SAFE_LENGTH, write or SAFE_LENGTH
+            self._limits_asked = self.extended("limits@openssh.com")
 
     def _begin(self) -> Iterator[tuple[str, str]]:
         self._transmit(Kind.INIT, struct.pack(">I", 3))
@@ -71,6 +70,16 @@ class Session:
         while answer.rest:
             name, version = answer.string(), answer.string()
             yield text(name), text(version)
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """How long a read and a write may be; the server was asked when the dialogue began."""
+        asked, self._limits_asked = self._limits_asked, None
+        if asked is not None:
+            answer = self.receive(asked)
+            _, read, write, _ = (answer.long() for _ in range(4))
+            self._limits = read or SAFE_LENGTH, write or SAFE_LENGTH
+        return self._limits
 
     # ---------------------------------------------------- asking and answering
 
@@ -88,6 +97,14 @@ class Session:
             answer = self._answers.pop(number)
         return answer.succeeded()
 
+    def receive_all(self, numbers: Iterable[int]) -> list[Answer]:
+        """Wait for the answers to several requests; after a failure, drop the others."""
+        waiting = deque(numbers)
+        try:
+            return [self.receive(waiting.popleft()) for _ in range(len(waiting))]
+        finally:
+            self.forget(*waiting)
+
     def has_answered(self, number: int) -> bool:
         """Tell whether the answer to a request has come already; do not wait for it."""
         with self._lock:
@@ -102,9 +119,9 @@ class Session:
     # These two may be called anywhere, by the garbage collector even in the middle of a message:
     # they wait for nothing.
 
-    def forget(self, number: int) -> None:
-        """Drop the answer to a request, whether it has come or not."""
-        self._forgotten.append(number)
+    def forget(self, *numbers: int) -> None:
+        """Drop the answers to requests, whether they have come or not."""
+        self._forgotten.extend(numbers)
 
     def give_back(self, handle: bytes) -> None:
         """Close a handle, now or with the next request; it does not matter how that ends."""

@@ -142,8 +142,7 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
                     followed = self._followed(connection, path, found)
                 yield from followed
         finally:
-            for request in requests:
-                session.forget(request)
+            session.forget(*requests)
             session.give_back(handle)
 
     def _followed(

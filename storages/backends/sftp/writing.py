@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -82,18 +82,20 @@ class Writer:
     def write(self, connection: Connection, path: str, source: Source, *, overwrite: bool) -> None:
         """Store ``source`` under ``path``."""
         session = connection.session
-        taken = None
-        if not overwrite and source.size > ASKED_FIRST:
-            taken = session.send(Kind.LSTAT, string(path))
-        with self._draft(session, path) as draft:
-            if taken is not None:
-                _expect_missing(session, taken)
-            try:
-                _send(session, draft, source)
-            except Failure as error:
-                raise _explained(session, draft.path, error) from error
-            self._finish(session, draft, source.size, path if overwrite else None)
-            self.publishing.publish(connection, draft.path, path, overwrite=overwrite)
+        large = not overwrite and source.size > ASKED_FIRST
+        taken = (session.send(Kind.LSTAT, string(path)),) if large else ()
+        try:
+            with self._draft(session, path) as draft:
+                for number in taken:
+                    _expect_missing(session, number)
+                try:
+                    writes = _send(session, draft, source)
+                    self._finish(session, draft, writes, source.size, path if overwrite else None)
+                except Failure as error:
+                    raise _explained(session, draft.path, error) from error
+                self.publishing.publish(connection, draft.path, path, overwrite=overwrite)
+        finally:
+            session.forget(*taken)
 
     def copy(self, connection: Connection, path: str, target: str, *, overwrite: bool) -> None:
         """Have the server copy a file, with the extension ``copy-data``."""
@@ -117,7 +119,7 @@ class Writer:
                         session.receive(request)
                     except Failure as error:
                         raise _explained(session, draft.path, error) from error
-                self._finish(session, draft, size, target if overwrite else None)
+                self._finish(session, draft, (), size, target if overwrite else None)
                 self.publishing.publish(connection, draft.path, target, overwrite=overwrite)
         finally:
             session.give_back(handle)
@@ -135,8 +137,9 @@ class Writer:
     @contextmanager
     def _draft(self, session: Session, path: str) -> Iterator[Draft]:
         """Make a temporary file beside ``path``, and remove it unless it was published."""
-        while self.orphans:
-            session.forget(session.send(Kind.REMOVE, string(self.orphans.pop())))
+        for orphan in tuple(self.orphans):
+            self.orphans.discard(orphan)
+            session.forget(session.send(Kind.REMOVE, string(orphan)))
         draft = Draft(posixpath.join(posixpath.dirname(path), temporary_name()))
         flags = Open.WRITE | Open.CREATE | Open.EXCLUSIVE
         asked = Attributes(mode=self.file_mode)
@@ -162,27 +165,37 @@ class Writer:
         except StorageError:
             self.orphans.add(draft.path)
 
-    def _finish(self, session: Session, draft: Draft, size: int, replaced: str | None) -> None:
+    def _finish(
+        self,
+        session: Session,
+        draft: Draft,
+        writes: Iterable[int],
+        size: int,
+        replaced: str | None,
+    ) -> None:
         """Give the file its owner and mode, see that all of it is there, and close it.
 
         It gets a version that differs from that of the file which it will replace.
         """
         requests = [
-            session.send(Kind.FSETSTAT, draft.packed, wanted.packed())
-            for wanted in self._wanted(
-                self.file_mode,
-                lambda: session.ask(Kind.FSTAT, draft.packed).attributes(),
-            )
+            *writes,
+            *(
+                session.send(Kind.FSETSTAT, draft.packed, wanted.packed())
+                for wanted in self._wanted(
+                    self.file_mode, lambda: session.ask(Kind.FSTAT, draft.packed).attributes()
+                )
+            ),
+            session.send(Kind.FSTAT, draft.packed),
+            session.send(Kind.CLOSE, draft.packed),
         ]
-        told = session.send(Kind.FSTAT, draft.packed)
-        requests.append(session.send(Kind.CLOSE, draft.packed))
         draft.handle = None
-        old = None if replaced is None else session.send(Kind.LSTAT, string(replaced))
-        found = session.receive(told).attributes()
-        for request in requests:
-            session.receive(request)
-        if old is not None:
-            _distinguish(session, draft, found, old)
+        old = () if replaced is None else (session.send(Kind.LSTAT, string(replaced)),)
+        try:
+            found = session.receive_all(requests)[-2].attributes()
+            for number in old:
+                _distinguish(session, draft, found, number)
+        finally:
+            session.forget(*old)
         if found.size is not None and found.size != size:
             raise Corrupt(f"Of {size} bytes, the server stored {found.size}.")
 
@@ -270,31 +283,27 @@ class Writer:
                 raise NotADirectory from failure
 
 
-def _send(session: Session, draft: Draft, source: Source) -> None:
-    """Send the content, many writes at a time; their answers come later."""
+def _send(session: Session, draft: Draft, source: Source) -> Iterable[int]:
+    """Send the content, many writes at a time; return those that are not answered yet."""
     length = session.limits[1]
     if length > _PACKET:
         length = length // _PACKET * _PACKET - _HEADER
-    unanswered: deque[tuple[int, int]] = deque()
-    offset = waiting = 0
+    unanswered: deque[int] = deque()
+    most = MOST_UNANSWERED // length
+    offset = 0
     try:
         for chunk in source.chunks(length):
             head = struct.pack(">QI", offset, len(chunk))
-            number = session.send(Kind.WRITE, draft.packed, head, chunk)
-            unanswered.append((number, len(chunk)))
+            unanswered.append(session.send(Kind.WRITE, draft.packed, head, chunk))
             offset += len(chunk)
-            waiting += len(chunk)
-            while unanswered and (
-                waiting > MOST_UNANSWERED or session.has_answered(unanswered[0][0])
-            ):
-                number, size = unanswered.popleft()
-                waiting -= size
-                session.receive(number)
-        while unanswered:
-            session.receive(unanswered.popleft()[0])
-    finally:
-        for number, _ in unanswered:
-            session.forget(number)
+            while len(unanswered) > most or session.has_answered(unanswered[0]):
+                session.receive(unanswered.popleft())
+                if not unanswered:
+                    break
+    except BaseException:
+        session.forget(*unanswered)
+        raise
+    return unanswered
 
 
 def _distinguish(session: Session, draft: Draft, new: Attributes, old_request: int) -> None:
