@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from django.core.files.base import ContentFile, File
 
-from storages.backends.ftp import FTPStorage
+from storages.backends.ftp import FTPStorage, connection
 from storages.errors import StorageError
 from storages.testing.processes import run_processes, save_after_gate
 from storages.testing.threads import run_threads
@@ -126,6 +126,16 @@ def test_a_forked_child_has_a_connection_of_its_own(kind: type[FTPServer]) -> No
             assert after is before
         assert sorted(storage.listdir("")[1]) == ["child.txt", "parent.txt"]
     assert server.left() == 0
+
+
+def test_a_session_goes_on_in_the_context_that_began_it() -> None:
+    """Also when that is not the cached one: threads may begin at once, and the cache is limited."""
+    server = shared(ftp.VsftpdTLS)
+    with made(server) as storage:
+        storage.save("a.txt", ContentFile(b"a"))
+        connection._context.cache_clear()
+        assert read(storage, "a.txt") == b"a"
+        assert server.connections() == 1
 
 
 def test_an_idle_connection_is_closed_and_opened_again() -> None:

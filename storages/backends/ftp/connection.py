@@ -7,7 +7,6 @@ vsftpd's default demands that), implicit TLS, and knowing whether the connection
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import re
 import socket
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from ftplib import FTP
 from typing import Any
 
+from storages.backends.ftp import tls
 from storages.backends.ftp.location import Location
 from storages.backends.ftp.replies import Reply, refusal
 from storages.errors import StorageError, Timeout, Unavailable
@@ -44,15 +44,6 @@ class Place:
     timeout: float
     tls_verify: bool
     tls_ca_file: str | None
-
-
-@functools.lru_cache(maxsize=16)
-def _context(ca_file: str | None, verify: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file)
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class Connection(FTP):
@@ -96,7 +87,7 @@ class Connection(FTP):
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.af = self.sock.family
         if location.tls == "implicit":
-            self.sock = self._encrypted(self.sock)
+            self.sock = tls.encrypted(self.sock, self.host, self._context)
         self.welcome = self._greeting()
         if location.tls == "explicit":
             self._checked(
@@ -104,7 +95,7 @@ class Connection(FTP):
             )
             if self._received:
                 raise Unavailable("The server sent something between its answer to AUTH and TLS.")
-            self.sock = self._encrypted(self.sock)
+            self.sock = tls.encrypted(self.sock, self.host, self._context)
         self._login()
         if location.tls:
             # Refused, nothing is sent: never go on in clear text.
@@ -115,6 +106,10 @@ class Connection(FTP):
         self.do("TYPE I")
         if not self.root:
             self.root = self._working_directory()
+
+    @property
+    def _context(self) -> ssl.SSLContext:
+        return tls.context(self.place.tls_ca_file, verify=self.place.tls_verify)
 
     def _greeting(self) -> str:
         try:
@@ -255,7 +250,7 @@ class Connection(FTP):
                 if length > _LONGEST_REPLY:
                     raise Unavailable("The server's answer does not end.")
         text = "\n".join(lines)
-        if code == "421":
+        if code == "421" or text.startswith("500 OOPS"):  # vsftpd's last words
             raise refusal(Reply(421, text))
         return Reply(int(code), text)
 
@@ -311,7 +306,10 @@ class Connection(FTP):
     def _secured(self, data: socket.socket) -> socket.socket:
         data.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data.settimeout(timeout(self.place.timeout))
-        return self._encrypted(data, self.sock.session) if self._secure_data else data
+        if not self._secure_data:
+            return data
+        # A session goes on in the context that began it.
+        return tls.encrypted(data, self.host, self.sock.context, self.sock.session)
 
     def makepasv(self) -> tuple[str, int]:
         """Return where the server listens: by PASV, whose address is not believed, or EPSV."""
@@ -376,26 +374,3 @@ class Connection(FTP):
                 data.unwrap()
         data.close()
         return self.final()
-
-    # --------------------------------------------------------------------------- TLS
-
-    def _encrypted(self, plain: socket.socket, session: Any = None) -> ssl.SSLSocket:
-        context = _context(self.place.tls_ca_file, self.place.tls_verify)
-        try:
-            return context.wrap_socket(plain, server_hostname=self.host, session=session)
-        except ssl.SSLCertVerificationError as error:
-            plain.close()
-            raise Unavailable(
-                f"The server's certificate is refused: {error.verify_message}.",
-                hint="FTP_STORAGE_TLS_CA_FILE names the certificates to trust; the host in "
-                "FTP_STORAGE_LOCATION must be one that the certificate is for.",
-            ) from error
-        except TimeoutError as error:
-            plain.close()
-            raise Timeout("The server did not answer in time to begin TLS.") from error
-        except OSError as error:
-            plain.close()
-            raise Unavailable(
-                f"TLS could not be begun: {error.strerror or error}.",
-                hint="Does the server speak explicit or implicit TLS? See FTP_STORAGE_TLS.",
-            ) from error
