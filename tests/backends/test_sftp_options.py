@@ -223,7 +223,7 @@ def test_w005_finds_only_the_secret_parameters(monkeypatch: pytest.MonkeyPatch) 
         loader.disk_migrations = {}
         for name, params in (("good", {"username": "anna"}), ("bad", PARAMS)):
             field = models.FileField(storage=SFTPStorage(host="h", params=params))
-            made = migrations.Migration(name, "app")  # with a list of its own
+            made: Any = migrations.Migration(name, "app")  # with a list of its own
             made.operations.append(migrations.AddField("thing", "file", field))
             loader.disk_migrations["app", name] = made
 
