@@ -66,12 +66,10 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def grace(seconds: float = 2.0) -> Iterator[None]:
-    """Give what the block cleans up at least so much time, also past the deadline."""
+def grace(least: float = 2.0, most: float = 5.0) -> Iterator[None]:
+    """Give the block time to clean up: ``most`` seconds, ``least`` also past the deadline."""
     left = remaining()
-    if left is None or left >= seconds:
-        yield
-        return
+    seconds = most if left is None else max(least, min(left, most))
     token = _deadline.set(time.monotonic() + seconds)
     try:
         yield

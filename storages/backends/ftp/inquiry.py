@@ -147,6 +147,8 @@ def is_directory(ftp: Connection, path: str) -> bool:
         return _can_enter(ftp, path)
     reply = ftp.ask(f"MLST {path}")
     item = _item(reply) if reply.is_positive else None
+    if item is not None and item.kind == "link":
+        return _can_enter(ftp, path)
     return item is not None and item.kind == "dir"
 
 

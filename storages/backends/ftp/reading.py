@@ -55,13 +55,20 @@ class Download:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
         if self._lease is None:
             return 0
-        self._data.settimeout(timeout(self._ftp.place.timeout))
-        count = self._data.recv_into(buffer[: self._left])
-        if count == 0:
-            self._ended_early()
-        self._left -= count
+        try:
+            self._data.settimeout(timeout(self._ftp.place.timeout))
+            count = self._data.recv_into(buffer[: self._left])
+            self._left -= count
+            if self._left == 0:
+                self._check_end()
+        except BaseException:
+            self._data.close()
+            self._give_back()
+            raise
         if self._left == 0:
             self._ended()
+        elif count == 0:
+            self._ended_early()
         return count
 
     def close(self) -> None:
@@ -71,20 +78,22 @@ class Download:
         self._ftp.abandon(self._data)
         self._give_back()
 
-    def _ended(self) -> None:
+    def _check_end(self) -> None:
         # Before the last block is handed out: a file that has grown is another one.
         if self._data.recv(1):
-            self.close()
             raise Changed
-        self._data.close()
-        # Everything is here, whatever the server thinks of it.
-        self._ftp.final()
+
+    def _ended(self) -> None:
+        # Everything is here, whatever the server says to it, or does not.
+        self._ftp.abandon(self._data)
         self._give_back()
 
     def _ended_early(self) -> None:
         self._data.close()
-        reply = self._ftp.final()
-        self._give_back()
+        try:
+            reply = self._ftp.final()
+        finally:
+            self._give_back()
         if not reply.is_positive:
             raise refusal(reply)
 

@@ -23,6 +23,7 @@ from storages.backends.ftp.replies import refusal, why
 from storages.base import Entry, Reader, RemoteStorage, Source, Stat
 from storages.connections import PerThread
 from storages.errors import (
+    AlreadyExists,
     DirectoryNotEmpty,
     NotFound,
     NoURL,
@@ -235,7 +236,9 @@ class FTPStorage(RemoteStorage):
 
     def _copy(self, key: str, target: str, *, overwrite: bool) -> Any:
         """FTP cannot copy. Content comes and goes by one connection, in turn."""
-        _refuse_reserved(target)
+        with self.connection(target) as ftp:
+            if not overwrite and inquiry.kind_of(ftp, ftp.path(target)) is not None:
+                raise AlreadyExists
         reader = self._open_reader(key)
         with Spool() as spool:
             try:

@@ -48,7 +48,7 @@ def write(storage: FTPStorage, key: str, source: Source, *, overwrite: bool) -> 
             with _place(storage, ftp, path, overwrite=overwrite) as lock:
                 if overwrite:
                     _renew(ftp, draft, path, source.size)
-                _rename(ftp, draft, path, lock)
+                _rename(storage, ftp, draft, path, lock)
         except BaseException:
             _discard(storage, ftp, draft)
             raise
@@ -66,7 +66,7 @@ def move(storage: FTPStorage, key: str, target: str, *, overwrite: bool) -> None
         with _place(storage, ftp, to, overwrite=overwrite) as lock:
             if overwrite:
                 _renew(ftp, path, to, size_of(ftp, path))
-            _rename(ftp, path, to, lock)
+            _rename(storage, ftp, path, to, lock)
 
 
 @contextmanager
@@ -86,13 +86,20 @@ def _place(
         yield lock
 
 
-def _rename(ftp: Connection, path: str, target: str, lock: Lock | None) -> None:
+def _rename(
+    storage: FTPStorage, ftp: Connection, path: str, target: str, lock: Lock | None
+) -> None:
     reply = ftp.ask(f"RNFR {path}")
     if not reply.is_positive:
         raise refusal(reply, path)
     if lock is not None:
         lock.check()
-    reply = ftp.ask(f"RNTO {target}")
+    try:
+        reply = ftp.ask(f"RNTO {target}")
+    except OSError:
+        if _is_done(storage, ftp, path, target):
+            return
+        raise
     if reply.is_positive:
         return
     kind = kind_of(ftp, target)
@@ -106,6 +113,14 @@ def _rename(ftp: Connection, path: str, target: str, lock: Lock | None) -> None:
         if _renamed(ftp, path, target):
             return
     raise refusal(reply, target, unknown=StorageError)
+
+
+def _is_done(storage: FTPStorage, ftp: Connection, path: str, target: str) -> bool:
+    """Tell whether a renaming was done, whose answer was lost."""
+    ftp.close()
+    with grace(), suppress(StorageError, OSError), storage.connection() as other:
+        return kind_of(other, path) is None and kind_of(other, target) == "file"
+    return False
 
 
 def _renew(ftp: Connection, path: str, target: str, size: int | None) -> None:
