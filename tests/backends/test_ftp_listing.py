@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -38,64 +40,79 @@ FACTS = {
     "no facts": None,
 }
 
+
+class Shown(NamedTuple):
+    """What a line of LIST tells."""
+
+    name: str
+    kind: str
+    size: int | None = None
+    printed: datetime | None = None
+
+
+def shown(lines: Iterable[str]) -> list[Shown]:
+    """Return what the lines tell."""
+    return [Shown(i.name, i.kind, i.size, i.printed) for i in listed(lines)]
+
+
 AT = datetime(datetime.now(UTC).year, 6, 3, 12, 34)  # noqa: DTZ001 - as listings are
 YEAR = datetime(2019, 6, 3)  # noqa: DTZ001 - likewise
 LINES = {
     # Unix
-    "-rw-r--r--   1 owner    group        1234 Jun  3 12:34 a.txt": Item(
+    "-rw-r--r--   1 owner    group        1234 Jun  3 12:34 a.txt": Shown(
         "a.txt", "file", 1234, printed=AT
     ),
-    "-rw-r--r--   1 owner    group        1234 Jun  3  2019 a.txt": Item(
+    "-rw-r--r--   1 owner    group        1234 Jun  3  2019 a.txt": Shown(
         "a.txt", "file", 1234, printed=YEAR
     ),
-    "-rw-r--r--   1 0        0            1234 Jun 03 12:34 with  two  spaces": Item(
+    "-rw-r--r--   1 0        0            1234 Jun 03 12:34 with  two  spaces": Shown(
         "with  two  spaces", "file", 1234, printed=AT
     ),
-    "-rw-r--r--   1 0        0            1234 Jun 03 12:34  leading": Item(
+    "-rw-r--r--   1 0        0            1234 Jun 03 12:34  leading": Shown(
         " leading", "file", 1234, printed=AT
     ),
-    "-rw-r--r--   1 0        0            1234 Jun 03 12:34 Jun  3 12:34 x": Item(
+    "-rw-r--r--   1 0        0            1234 Jun 03 12:34 Jun  3 12:34 x": Shown(
         "Jun  3 12:34 x", "file", 1234, printed=AT
     ),
-    "-rw-r--r--   1 John Doe Domain Users 1234 Jun  3 12:34 a.txt": Item(
+    "-rw-r--r--   1 John Doe Domain Users 1234 Jun  3 12:34 a.txt": Shown(
         "a.txt", "file", 1234, printed=AT
     ),
-    "-rw-r--r--   1 owner    1234 Jun  3 12:34 no group": Item(
+    "-rw-r--r--   1 owner    1234 Jun  3 12:34 no group": Shown(
         "no group", "file", 1234, printed=AT
     ),
-    "-rw-r--r--  1234 Jun  3 12:34 no owner": Item("no owner", "file", 1234, printed=AT),
-    "-rw-r--r--+  1 o g 1234 Jun  3 12:34 acl": Item("acl", "file", 1234, printed=AT),
-    "-rw-r--r--.  1 o g 1234 Jun  3 12:34 selinux": Item("selinux", "file", 1234, printed=AT),
-    "-rwsr-sr-T  1 o g 1234 3 Jun 12:34 day first": Item("day first", "file", 1234, printed=AT),
-    "-rw-r--r--  1 o g 1234 2019-06-03 00:00 iso": Item("iso", "file", 1234, printed=YEAR),
-    "-rw-r--r--  1 o g 1234 3. Juni 2019 german": Item("german", "file", 1234, printed=YEAR),
-    "-rw-r--r--  1 o g 1234 июн  3 12:34 russian": Item("russian", "file", 1234),
-    "-rw-r--r--  1 o g 1234 Feb 30  2019 no such day": Item("no such day", "file", 1234),
-    "drwxr-xr-x   2 owner    group        4096 Jun  3 12:34 d": Item("d", "dir", printed=AT),
-    "drwxr-xr-x   2 owner    group        4096 Jun  3 12:34 d/": Item("d", "dir", printed=AT),
-    "drwxr-xr-x   2 owner    group        4096 Jun  3 12:34 .": Item(".", "dir", printed=AT),
-    "lrwxrwxrwx   1 o g 7 Jun  3 12:34 link -> to/it": Item("link", "link", printed=AT),
-    "lrwxrwxrwx   1 o g 7 Jun  3 12:34 link": Item("link", "link", printed=AT),
-    "-rw-r--r--   1 o g 7 Jun  3 12:34 no -> link": Item("no -> link", "file", 7, printed=AT),
-    "crw-rw-rw-   1 root root   1,   3 Jun  3 12:34 null": Item("null", "file", 3, printed=AT),
+    "-rw-r--r--  1234 Jun  3 12:34 no owner": Shown("no owner", "file", 1234, printed=AT),
+    "-rw-r--r--+  1 o g 1234 Jun  3 12:34 acl": Shown("acl", "file", 1234, printed=AT),
+    "-rw-r--r--.  1 o g 1234 Jun  3 12:34 selinux": Shown("selinux", "file", 1234, printed=AT),
+    "-rwsr-sr-T  1 o g 1234 3 Jun 12:34 day first": Shown("day first", "file", 1234, printed=AT),
+    "-rw-r--r--  1 o g 1234 2019-06-03 00:00 iso": Shown("iso", "file", 1234, printed=YEAR),
+    "-rw-r--r--  1 o g 1234 3. Juni 2019 german": Shown("german", "file", 1234, printed=YEAR),
+    "-rw-r--r--  1 o g 1234 июн  3 12:34 russian": Shown("russian", "file", 1234),
+    "-rw-r--r--  1 o g 1234 Feb 30  2019 no such day": Shown("no such day", "file", 1234),
+    "drwxr-xr-x   2 owner    group        4096 Jun  3 12:34 d": Shown("d", "dir", printed=AT),
+    "drwxr-xr-x   2 owner    group        4096 Jun  3 12:34 d/": Shown("d", "dir", printed=AT),
+    "drwxr-xr-x   2 owner    group        4096 Jun  3 12:34 .": Shown(".", "dir", printed=AT),
+    "lrwxrwxrwx   1 o g 7 Jun  3 12:34 link -> to/it": Shown("link", "link", printed=AT),
+    "lrwxrwxrwx   1 o g 7 Jun  3 12:34 link": Shown("link", "link", printed=AT),
+    "-rw-r--r--   1 o g 7 Jun  3 12:34 no -> link": Shown("no -> link", "file", 7, printed=AT),
+    "crw-rw-rw-   1 root root   1,   3 Jun  3 12:34 null": Shown("null", "file", 3, printed=AT),
     # NetWare
-    "- [R----F--] supervisor 214059 Jun  3 12:34 cx.exe": Item(
+    "- [R----F--] supervisor 214059 Jun  3 12:34 cx.exe": Shown(
         "cx.exe", "file", 214059, printed=AT
     ),
-    "d [R----F--] supervisor    512 Jun  3 12:34 login": Item("login", "dir", printed=AT),
+    "d [R----F--] supervisor    512 Jun  3 12:34 login": Shown("login", "dir", printed=AT),
     # DOS
-    "06-03-19  12:00AM       <DIR>          dir name": Item("dir name", "dir", printed=YEAR),
-    "06-03-19  12:00AM              1234567 file name.txt": Item(
+    "06-03-19  12:00AM       <DIR>          dir name": Shown("dir name", "dir", printed=YEAR),
+    "06-03-19  12:00AM              1234567 file name.txt": Shown(
         "file name.txt", "file", 1234567, printed=YEAR
     ),
-    "06-03-2019  12:00AM          1,234,567 with commas": Item(
+    "06-03-2019  12:00AM          1,234,567 with commas": Shown(
         "with commas", "file", 1234567, printed=YEAR
     ),
-    "06-03-19  00:00       <JUNCTION>     j": Item("j", "dir", printed=YEAR),
-    "06-03-19  12:00AM       <SYMLINK>      s": Item("s", "link", printed=YEAR),
+    "06-03-19  00:00       <JUNCTION>     j": Shown("j", "dir", printed=YEAR),
+    "06-03-19  12:00AM       <SYMLINK>      s": Shown("s", "link", printed=YEAR),
     # EPLF
-    "+i8388621.48594,m825718503,r,s280,\tdjb.html": Item("djb.html", "file", 280),
-    "+i8388621.50690,m824255907,/,\t514": Item("514", "dir"),
+    "+i8388621.48594,m825718503,r,s280,\tdjb.html": Shown("djb.html", "file", 280),
+    "+i8388621.50690,m824255907,/,\t514": Shown("514", "dir"),
 }
 IGNORED = ["", "total 12", "insgesamt 12", "total: 4K", "   "]
 
@@ -110,14 +127,14 @@ def test_a_line_of_mlsd(line: str) -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_of_list(line: str) -> None:
     """Kind, size and name, whatever the columns before them look like."""
-    assert list(listed([line])) == [LINES[line]]
+    assert shown([line]) == [LINES[line]]
 
 
 def test_lines_that_are_no_entries_are_passed_over() -> None:
     """Sums, headings, and what nobody understands among what somebody does."""
     assert list(listed(IGNORED)) == []
     line, expected = next(iter(LINES.items()))
-    assert list(listed([*IGNORED, "what is this?", line])) == [expected]
+    assert shown([*IGNORED, "what is this?", line]) == [expected]
 
 
 def test_a_listing_of_which_nothing_is_understood_is_an_error() -> None:

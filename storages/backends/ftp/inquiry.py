@@ -138,7 +138,7 @@ def _from_listing(ftp: Connection, path: str) -> Stat:
             "The server does not tell the file's size: it knows neither MLST nor SIZE."
         )
     # The time printed is of an unknown zone, but it changes when the file does.
-    return _stat(item.size, None, str(item.printed))
+    return _stat(item.size, None, item.date)
 
 
 def is_directory(ftp: Connection, path: str) -> bool:

@@ -24,8 +24,8 @@ Kind = Literal["file", "dir", "link"]
 class Item:
     """What a listing tells of one name.
 
-    ``modified`` is exact and aware (MLSD); ``printed`` is the time that LIST shows, in an unknown
-    zone, to the minute at best. ``unique`` changes when another file takes the name.
+    ``modified`` is exact and aware (MLSD); ``date`` is what LIST shows. ``unique`` changes when
+    another file takes the name.
     """
 
     name: str
@@ -33,7 +33,12 @@ class Item:
     size: int | None = None
     modified: datetime | None = None
     unique: str = ""
-    printed: datetime | None = None
+    date: str = ""
+
+    @property
+    def printed(self) -> datetime | None:
+        """The time that LIST shows: in an unknown zone, to the minute at best."""
+        return _printed(self.date)
 
 
 # ------------------------------------------------------------------------- MLSD, MLST
@@ -164,10 +169,10 @@ def _item(name: str, kind: str | None, size: str, date: str) -> Item | None:
         return None
     number = int(size) if size.isascii() and size.isdigit() else None
     if kind == "dir":
-        return Item(name, "dir", printed=_printed(date))
+        return Item(name, "dir", date=date)
     if kind == "link":
-        return Item(name, "link", printed=_printed(date))
-    return Item(name, "file", number, printed=_printed(date))
+        return Item(name, "link", date=date)
+    return Item(name, "file", number, date=date)
 
 
 def _printed(date: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,7 @@ class Location:
     tls: str | None = None
 
 
+@functools.lru_cache(maxsize=64)
 def parse(url: str, tls: str | None = None) -> Location:
     """Return the parts of ``url``; ``tls`` overrules what its scheme says of encryption.
 

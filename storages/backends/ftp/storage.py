@@ -236,6 +236,7 @@ class FTPStorage(RemoteStorage):
 
     def _copy(self, key: str, target: str, *, overwrite: bool) -> Any:
         """FTP cannot copy. Content comes and goes by one connection, in turn."""
+        _refuse_reserved(key)
         with self.connection(target) as ftp:
             if not overwrite and inquiry.kind_of(ftp, ftp.path(target)) is not None:
                 raise AlreadyExists
