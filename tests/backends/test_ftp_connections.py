@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from django.core.files.base import ContentFile, File
 
-from storages.backends.ftp import FTPStorage, connection
+from storages.backends.ftp import FTPStorage, tls
 from storages.errors import StorageError
 from storages.testing.processes import run_processes, save_after_gate
 from storages.testing.threads import run_threads
@@ -133,7 +133,7 @@ def test_a_session_goes_on_in_the_context_that_began_it() -> None:
     server = shared(ftp.VsftpdTLS)
     with made(server) as storage:
         storage.save("a.txt", ContentFile(b"a"))
-        connection._context.cache_clear()
+        tls.context.cache_clear()
         assert read(storage, "a.txt") == b"a"
         assert server.connections() == 1
 
