@@ -561,6 +561,15 @@ def test_symbolic_links_are_what_they_lead_to() -> None:
         assert entries == {"linkd": True, "linkf": False, "f": False}
 
 
+def test_a_link_whose_size_is_the_links_own() -> None:
+    """As one server tells it; such a file is asked for by SIZE."""
+    answer = "250-Listing\r\n modify=20240229123456;size=1;type=file;UNIX.mode=0777; /l\r\n250 End"
+    with served(MLST, scripts={"MLST /l": answer}) as (server, storage):
+        server.put("/l", b"123")
+        assert storage.size("l") == 3
+        assert read(storage, "l") == b"123"
+
+
 def test_taken_names_are_seen_before_much_is_sent() -> None:
     """A small file is sent at once; a large one after one question."""
     with served(MLST) as (server, storage):

@@ -73,6 +73,9 @@ def _item(reply: Reply) -> Item | None:
             # The directory itself may be called "cdir" here.
             if facts.get("type", "").lower() in {"cdir", "pdir"}:
                 facts["type"] = "dir"
+            # Of a symbolic link proftpd tells the target's type, and the link's own size and mode.
+            if facts.get("unix.mode", "").endswith("777") and facts.get("type") == "file":
+                facts["type"] = "OS.unix=symlink"
             return item_of_facts(facts, name)
     return None
 
@@ -278,7 +281,10 @@ def _not_entered(ftp: Connection, path: str, reply: Reply) -> StorageError:
     item = _seen(ftp, path)
     if item is None:
         return NotFound()
-    return NotADirectory() if item.kind == "file" else refusal(reply, path)
+    kind = kind_of(ftp, path) if item.kind == "link" else item.kind
+    if kind is None:
+        return NotFound()
+    return NotADirectory() if kind == "file" else refusal(reply, path)
 
 
 def _fetched(ftp: Connection, command: str, path: str) -> Spool:

@@ -52,8 +52,8 @@ class Reply:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the server does not know the command (or this use of it)."""
-        return self.code in {500, 501, 502, 503, 504, 202}
+        """Whether the server does not know the command."""
+        return self.code in {202, 500, 502, 504}
 
     def __str__(self) -> str:
         return self.text
