@@ -313,6 +313,24 @@ def test_a_foreign_address_in_pasv_is_not_believed() -> None:
         assert read(storage, "a.txt") == b"1"
 
 
+def test_a_data_port_that_nobody_reaches() -> None:
+    """As behind a firewall: the hint says what may help, and the connection is not used again."""
+
+    def pasv(session: Session, argument: str) -> str:
+        session._listen()
+        address = session.address(HOST)
+        assert session.passive is not None
+        session.passive.close()
+        return f"227 Entering Passive Mode ({address})."
+
+    with served(scripts={"PASV": pasv}) as (server, storage):
+        with pytest.raises(Unavailable, match="data connection to port") as caught:
+            storage.listdir("")
+        assert "passive ports" in caught.value.hint
+        assert len(storage._pool) == 0
+        assert server.sent().count("PASV") == 3
+
+
 def test_in_active_mode_only_the_server_may_connect() -> None:
     """Whoever else comes first is hung up on; it is the server's connection that counts."""
     heard: list[bytes] = []

@@ -282,7 +282,7 @@ class Connection(FTP):
             with self.makeport() as listener:
                 reply = self._begun(command, offset)
                 return reply if self.in_step else (self._secured(self._accepted(listener)), reply)
-        data = socket.create_connection(self.makepasv(), self.timeout)
+        data = self._connected(*self.makepasv())
         try:
             reply = self._begun(command, offset)
         except BaseException:
@@ -292,6 +292,17 @@ class Connection(FTP):
             data.close()
             return reply
         return self._secured(data), reply
+
+    def _connected(self, host: str, port: int) -> socket.socket:
+        try:
+            return socket.create_connection((host, port), self.timeout)
+        except OSError as error:
+            kind = Timeout if isinstance(error, TimeoutError) else Unavailable
+            raise kind(
+                f"The data connection to port {port} cannot be made: {error.strerror or error}.",
+                hint="Are the server's passive ports reachable? In active mode (aftp://) the "
+                "server connects.",
+            ) from error
 
     def _begun(self, command: str, offset: int) -> Reply:
         if offset:

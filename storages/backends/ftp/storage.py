@@ -240,7 +240,7 @@ class FTPStorage(RemoteStorage):
         with self.connection(target) as ftp:
             if not overwrite and inquiry.kind_of(ftp, ftp.path(target)) is not None:
                 raise AlreadyExists
-        reader = self._open_reader(key)
+        reader = self._open_read(key)
         with Spool() as spool:
             try:
                 view = memoryview(bytearray(writing.BLOCK))
