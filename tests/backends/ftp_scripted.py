@@ -30,6 +30,7 @@ class ScriptedFTP:
         listing: prints a line of LIST for a name, its content (None: a directory) and its time.
         scripts: a command, alone or with its argument, and what answers it: a text, or a function
             of the session and the argument that returns one; None: nothing is done or said.
+        host: the address to listen on.
 
     ``commands`` is what clients have sent, without USER and PASS.
 
@@ -42,7 +43,9 @@ class ScriptedFTP:
         lacks: frozenset[str] = frozenset(),
         listing: Callable[[bytes, bytes | None, float], bytes] | None = None,
         scripts: dict[str, Any] | None = None,
+        host: str = HOST,
     ) -> None:
+        self.host = host
         self.features = features
         self.lacks = lacks
         self.listing = listing or unix
@@ -52,14 +55,20 @@ class ScriptedFTP:
         self.commands: list[str] = []
         self.sessions: list[Session] = []
         self.lock = threading.RLock()
-        self._listener = socket.create_server((HOST, 0))
+        self._listener = self.listener()
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def location(self) -> str:
         """Its URL."""
-        return f"ftp://user:secret@{HOST}:{self.port}/"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ftp://user:secret@{host}:{self.port}/"
+
+    def listener(self) -> socket.socket:
+        """Listen on a free port."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        return socket.create_server((self.host, 0), family=family)
 
     def sent(self) -> list[str]:
         """Return the verbs of the commands since the last call."""
@@ -288,7 +297,7 @@ class Session(threading.Thread):
     def _listen(self) -> int:
         if self.passive is not None:
             self.passive.close()
-        self.passive = socket.create_server((HOST, 0))
+        self.passive = self.server.listener()
         self.passive.settimeout(10)
         port: int = self.passive.getsockname()[1]
         return port

@@ -313,6 +313,16 @@ def test_a_foreign_address_in_pasv_is_not_believed() -> None:
         assert read(storage, "a.txt") == b"1"
 
 
+def test_ipv6() -> None:
+    """PASV tells addresses of IPv4 only, so EPSV is asked."""
+    with served(MLST, host="::1") as (server, storage):
+        storage.save("a.txt", ContentFile(b"1"))
+        assert read(storage, "a.txt") == b"1"
+        sent = server.sent()
+        assert "EPSV" in sent
+        assert "PASV" not in sent
+
+
 def test_a_data_port_that_nobody_reaches() -> None:
     """As behind a firewall: the hint says what may help, and the connection is not used again."""
 
