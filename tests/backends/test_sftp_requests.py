@@ -259,6 +259,21 @@ def test_an_idle_connection_is_closed_and_the_next_use_opens_another() -> None:
             assert start + file.read() == data
 
 
+def test_threads_that_end_leave_nothing_behind() -> None:
+    """Neither a connection, nor paramiko's thread, nor what threading makes up for a dead one."""
+    with Sshd() as server, place_on(server) as place:
+        storage = place.storage()
+        before = set(threading.enumerate())
+        for _ in range(3):
+            thread = threading.Thread(target=storage.exists, args=("x",))
+            thread.start()
+            thread.join()
+        _wait_until(lambda: server.connections() == 0)
+        _wait_until(lambda: len(storage._pool) == 0)
+        waiting = storage._pool._closer
+        _wait_until(lambda: set(threading.enumerate()) - before <= {waiting})
+
+
 def test_a_file_that_is_open_belongs_to_no_thread(place: Place, storage: SFTPStorage) -> None:
     """Opened in one that ends, read in two others in turns, closed in a third."""
     data = random.Random(4).randbytes(3 * MiB)

@@ -53,9 +53,7 @@ class Connection:
 
     def close(self) -> None:
         """Close it, and the connections that it runs through."""
-        for each in (self.client, *self.before):
-            with contextlib.suppress(Exception):  # nobody can do anything about it
-                each.close()
+        _close_all(self.client, *self.before)
 
     def is_alive(self) -> bool:
         """Ask the server for something small."""
@@ -126,9 +124,7 @@ class Connector:
                 session = Session(channel, self.timeout)
             return Connection(client, session, client.get_transport().remote_version, before)
         except BaseException:
-            client.close()
-            for each in before:
-                each.close()
+            _close_all(client, *before)
             raise
 
     @property
@@ -206,6 +202,21 @@ class Connector:
             params["pkey"] = _parsed_key(paramiko, key, passphrase)
 
 
+def _close_all(*clients: Any) -> None:
+    """Close clients and sockets; the threads of the clients end by themselves.
+
+    paramiko would wait for its thread, and ask which thread this is. That must not be asked in one
+    that is ending, when its connection is closed: threading would keep a dummy of it for ever.
+    """
+    for each in clients:
+        with contextlib.suppress(Exception):  # nobody can do anything about it
+            transport = None if isinstance(each, Wire) else each.get_transport()
+            if transport is not None and transport.active:
+                transport.active = False
+                transport.sock.close()
+            each.close()
+
+
 class _LoginError(Exception):
     """The server does not let us in; with another password it may."""
 
@@ -224,7 +235,16 @@ class Wire:
         self._sock = sock
         self._patience = patience
         self._stalled: float | None = None
-        self.recv = sock.recv
+        self._closed = False
+
+    def recv(self, size: int) -> Any:
+        """Return what has come; nothing, once the socket was closed here."""
+        try:
+            return self._sock.recv(size)
+        except OSError:
+            if self._closed:
+                return b""
+            raise
 
     def send(self, data: Any) -> int:
         """Send some of ``data``; return how many bytes."""
@@ -246,6 +266,7 @@ class Wire:
 
     def close(self) -> None:
         """Close the socket, and wake up who waits for it."""
+        self._closed = True
         with contextlib.suppress(OSError, AttributeError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
