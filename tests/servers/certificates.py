@@ -14,6 +14,17 @@ from cryptography.x509.oid import NameOID
 from tests.servers.process import HOST
 
 DAY = timedelta(days=1)
+_USES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
 def _named(name: str) -> x509.Name:
@@ -28,8 +39,11 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named("Tests")
         self.file = directory / "authority.pem"
-        made = self._sign(self._name, self._key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        uses = dict.fromkeys(_USES, False) | {"key_cert_sign": True}
+        made = (
+            self._sign(self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.KeyUsage(**uses), critical=True)
         )
         self._write(self.file, made)
 
@@ -60,7 +74,8 @@ class Authority:
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, end: timedelta = DAY
     ) -> x509.CertificateBuilder:
         now = datetime.now(timezone.utc)
-        # The two identifiers are what Python 3.13 asks for by default (VERIFY_X509_STRICT).
+        # The identifiers are what Python 3.13 asks for by default (VERIFY_X509_STRICT), as it does
+        # for an authority's key usage.
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
