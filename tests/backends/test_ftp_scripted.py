@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 
-from storages.backends.ftp import FTPStorage
+from storages.backends.ftp import FTPStorage, inquiry
 from storages.errors import (
     AlreadyExists,
     Changed,
@@ -299,6 +299,33 @@ def test_a_server_that_does_not_replace_by_renaming() -> None:
         refuse_all[0] = False
         assert storage.save("a.txt", ContentFile(b"new")) == "a.txt"
         assert server.files == {b"/": None, b"/a.txt": b"new"}
+
+
+def test_a_client_without_a_lock_on_a_server_that_does_not_replace() -> None:
+    """What it has made between question and renaming is not replaced."""
+
+    def rename(session: Session, argument: str) -> str:
+        if argument == "/a.txt":
+            session.server.put("/a.txt", b"theirs")
+            return "550 Target exists."
+        return session.do_RNTO(argument.encode(), argument)
+
+    with served(MLST, scripts={"RNTO": rename}) as (server, storage):
+        name = storage.save("a.txt", ContentFile(b"ours"))
+        assert server.files == {b"/": None, b"/a.txt": b"theirs", f"/{name}".encode(): b"ours"}
+
+
+@pytest.mark.parametrize(
+    ("features", "script"),
+    [(MLST, "MLST /a.txt"), (("SIZE", "MDTM"), "SIZE /a.txt"), (("SIZE",), "CWD /a.txt")],
+)
+def test_a_question_that_fails_does_not_mean_free(features: tuple[str, ...], script: str) -> None:
+    """What is there would be replaced."""
+    with served(features, scripts={script: "451 Local error."}) as (server, storage):
+        storage.retry = Retry(attempts=1)
+        server.put("/a.txt", b"theirs" if "CWD" not in script else None)
+        with storage.connection() as ftp, pytest.raises(Unavailable):
+            inquiry.is_free(ftp, "/a.txt")
 
 
 def test_a_foreign_address_in_pasv_is_not_believed() -> None:

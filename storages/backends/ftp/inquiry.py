@@ -25,6 +25,8 @@ _LONGEST_LINE = 64 * 1024
 # For so many seconds, and of so many directories, it is remembered that they could be entered.
 _MOMENT = 5.0
 _MOST_ENTERED = 1000
+# What may mean that there is nothing.
+_NOTHING = frozenset({501, 550, 553})
 # The words of vsftpd, pure-ftpd and proftpd when stat() failed. In a directory that can be entered,
 # that means "missing".
 _STAT_FAILED = re.compile(
@@ -171,9 +173,14 @@ def is_free(ftp: Connection, path: str) -> bool:
         return kind_of(ftp, path) is None
     if reply.is_positive:
         return False
-    if why(reply, path) is PermissionDenied:
+    if why(reply, path) is PermissionDenied or reply.code not in _NOTHING:
         raise refusal(reply, path)
-    return facts or not _can_enter(ftp, path)
+    if facts:
+        return True
+    reply = ftp.ask(f"CWD {path}")
+    if not reply.is_positive and reply.code not in _NOTHING:
+        raise refusal(reply, path)
+    return not reply.is_positive
 
 
 def kind_of(ftp: Connection, path: str) -> Literal["file", "dir"] | None:

@@ -107,7 +107,8 @@ def _acquired(ftp: Connection, path: str) -> Lock:
                 hint=f"If none is, remove the directory {path!r} on the server.",
             )
         if time.monotonic() - asked > _SUSPICIOUS:
-            _break_stale(ftp, path)
+            with grace(2.0, ftp.place.timeout):  # what it makes is removed, also at the deadline
+                _break_stale(ftp, path)
             asked = time.monotonic()
         # Spreads those who wait; no secret depends on it.
         if not sleep(pause * (0.5 + random.random())):  # noqa: S311
@@ -143,8 +144,7 @@ def _break_stale(ftp: Connection, path: str) -> None:
         if _is_stale(ftp, path, 1):
             ftp.ask(f"RMD {path}")
     finally:
-        with grace():
-            ftp.ask(f"RMD {breaker}")
+        ftp.ask(f"RMD {breaker}")
 
 
 def _is_stale(ftp: Connection, path: str, times: int) -> bool:
@@ -158,8 +158,7 @@ def _is_stale(ftp: Connection, path: str, times: int) -> bool:
     try:
         found = {i.name: i for i in entries(ftp, directory) if i.name in {name, probe}}
     finally:
-        with grace():
-            ftp.ask(f"DELE {posixpath.join(directory, probe)}")
+        ftp.ask(f"DELE {posixpath.join(directory, probe)}")
     if len(found) < 2:  # noqa: PLR2004 - gone
         return False
     exact = _age(found[name].modified, found[probe].modified)

@@ -80,6 +80,8 @@ _WORDS: tuple[tuple[type[StorageError], str], ...] = (
     (TooLarge, r"file too large"),
     (NameTooLong, r"name too long"),
 )
+# The server's own idea of the path may differ.
+_PATH = re.compile(r"\S*/\S*")
 _BUSY = re.compile(r"too many|maximum|limit|try (again )?later", re.IGNORECASE)
 _WANTS_TLS = re.compile(r"\b(TLS|SSL)\b|encrypt|clear-?text", re.IGNORECASE)
 _CODES: dict[int, type[StorageError]] = {
@@ -106,9 +108,10 @@ _CODES: dict[int, type[StorageError]] = {
 def why(reply: Reply, path: str = "") -> type[StorageError] | None:
     """Return what the words of a refusal say, once the name in them is taken out; else None."""
     words = reply.text
-    for part in {path, path.rpartition("/")[2]}:
+    for part in (path, *sorted(path.split("/"), key=len, reverse=True)):
         if part:
             words = words.replace(part, "")
+    words = _PATH.sub("", words)
     for kind, pattern in _WORDS:
         if re.search(pattern, words, re.IGNORECASE):
             return kind

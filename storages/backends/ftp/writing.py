@@ -48,7 +48,7 @@ def write(storage: FTPStorage, key: str, source: Source, *, overwrite: bool) -> 
             with _place(storage, ftp, path, overwrite=overwrite) as lock:
                 if overwrite:
                     _renew(ftp, draft, path, source.size)
-                _rename(storage, ftp, draft, path, lock)
+                _rename(storage, ftp, draft, path, lock, overwrite=overwrite)
         except BaseException:
             _discard(storage, ftp, draft)
             raise
@@ -66,7 +66,7 @@ def move(storage: FTPStorage, key: str, target: str, *, overwrite: bool) -> None
         with _place(storage, ftp, to, overwrite=overwrite) as lock:
             if overwrite:
                 _renew(ftp, path, to, size_of(ftp, path))
-            _rename(storage, ftp, path, to, lock)
+            _rename(storage, ftp, path, to, lock, overwrite=overwrite)
 
 
 @contextmanager
@@ -86,8 +86,14 @@ def _place(
         yield lock
 
 
-def _rename(
-    storage: FTPStorage, ftp: Connection, path: str, target: str, lock: Lock | None
+def _rename(  # noqa: PLR0913 - all of it decides
+    storage: FTPStorage,
+    ftp: Connection,
+    path: str,
+    target: str,
+    lock: Lock | None,
+    *,
+    overwrite: bool,
 ) -> None:
     reply = ftp.ask(f"RNFR {path}")
     if not reply.is_positive:
@@ -97,22 +103,26 @@ def _rename(
     try:
         reply = ftp.ask(f"RNTO {target}")
     except OSError:
-        if _is_done(storage, ftp, path, target):
-            return
-        raise
+        if not _is_done(storage, ftp, path, target):
+            raise
+        return
     if reply.is_positive:
         return
     kind = kind_of(ftp, target)
     if kind == "dir":
         raise IsADirectory
+    if kind == "file" and not overwrite:
+        raise AlreadyExists  # made by a client that does not know the lock
     if kind == "file":
         _replace(ftp, path, target, reply)
-        return
-    if lock is None:  # or the directory is there already, with the lock in it
-        make_directories(ftp, posixpath.dirname(target))
-        if _renamed(ftp, path, target):
-            return
-    raise refusal(reply, target, unknown=StorageError)
+    elif lock is not None or not _rename_into_new(ftp, path, target):
+        raise refusal(reply, target, unknown=StorageError)
+
+
+def _rename_into_new(ftp: Connection, path: str, target: str) -> bool:
+    """Rename into a directory that may be missing. A lock's is there, with the lock in it."""
+    make_directories(ftp, posixpath.dirname(target))
+    return _renamed(ftp, path, target)
 
 
 def _is_done(storage: FTPStorage, ftp: Connection, path: str, target: str) -> bool:
