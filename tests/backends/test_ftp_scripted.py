@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 
-from storages.backends.ftp import FTPStorage, inquiry
+from storages.backends.ftp import FTPStorage, inquiry, integrity
 from storages.errors import (
     AlreadyExists,
     Changed,
@@ -267,6 +267,20 @@ def test_digests_are_compared_where_the_server_makes_them(feature: str) -> None:
         assert read(storage, "a.txt") == b"content"
         sent = server.sent()
         assert sent.count("STOR") == sent.count(command) == 2
+
+
+def test_a_digest_may_take_longer_than_other_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has to read all of the file for it."""
+
+    def digest(session: Session, argument: str) -> str:
+        time.sleep(0.6)
+        return f"250 {zlib.crc32(session.files[argument.encode()] or b''):08X}"
+
+    monkeypatch.setattr(integrity, "_SLOWEST", 10)
+    how: dict[str, Any] = {"scripts": {"XCRC": digest}, "options": {"timeout": 0.3}}
+    with served(("XCRC",), **how) as (server, storage):
+        storage.save("a.bin", ContentFile(bytes(100)))
+        assert server.sent().count("XCRC") == 1
 
 
 def test_a_digest_that_is_refused_leaves_the_size() -> None:

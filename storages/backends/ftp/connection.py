@@ -180,8 +180,8 @@ class Connection(FTP):
         """Return the absolute path of a name."""
         return f"{self.root.rstrip('/')}/{key}" if key else self.root
 
-    def ask(self, command: str) -> Reply:
-        """Send a command and return the answer, whatever it says.
+    def ask(self, command: str, seconds: float | None = None) -> Reply:
+        """Send a command and return the answer, whatever it says; wait for it so long, or as ever.
 
         Raises Unavailable when the server ends the connection.
         """
@@ -200,7 +200,7 @@ class Connection(FTP):
         self.sock.settimeout(self.timeout)
         self.in_step = False
         self.sock.sendall(line + b"\r\n")
-        reply = self._reply()
+        reply = self._reply(seconds)
         self.in_step = reply.code >= FINAL
         return reply
 

@@ -14,9 +14,12 @@ from typing import Any
 from storages.backends.ftp.connection import Connection
 from storages.backends.ftp.inquiry import size_of
 from storages.errors import Unavailable
+from storages.retry import timeout
 
 __all__ = ["Check"]
 
+# Bytes per second in which a server reads what it digests, at least.
+_SLOWEST = 10_000_000
 _SELECTED = {
     "SHA-512": "sha512",
     "SHA-256": "sha256",
@@ -72,7 +75,8 @@ class Check:
     def confirm(self, path: str) -> None:
         """Raise Unavailable when the file is another one: sent again, it may arrive."""
         if self._digest is not None:
-            reply = self._ftp.ask(f"{self.command} {path}")
+            patience = timeout(self._ftp.place.timeout + self._size / _SLOWEST)
+            reply = self._ftp.ask(f"{self.command} {path}", patience)
             # Up to so many digits: some leave out leading zeros of a CRC.
             shown = reply.text.replace(path, "").partition(" ")[2]
             longest = self._digest.digest_size * 2
