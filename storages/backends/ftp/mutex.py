@@ -20,8 +20,8 @@ from typing import TypeAlias
 
 from storages.backends.ftp.connection import Connection
 from storages.backends.ftp.inquiry import entries, is_directory, kind_of
-from storages.backends.ftp.replies import Reply, refusal
-from storages.errors import NotADirectory, StorageError, Timeout, Unavailable
+from storages.backends.ftp.replies import Reply, refusal, why
+from storages.errors import NotADirectory, PermissionDenied, StorageError, Timeout, Unavailable
 from storages.retry import grace, sleep
 from storages.staging import is_temporary, temporary_name
 
@@ -44,6 +44,9 @@ STALE = 30.0
 _STALE_BY_MINUTES = 120.0
 # How long a lock is waited for before its age is asked for, and between such questions.
 _SUSPICIOUS = 5.0
+
+# How often in a row a lock can neither be made nor seen, until that is a refusal.
+_FEW, _MANY = 3, 30
 
 #: Gives another connection, when the one at hand is of no more use.
 Again: TypeAlias = Callable[[], AbstractContextManager[Connection]]
@@ -94,12 +97,16 @@ def _acquired(ftp: Connection, path: str) -> Lock:
         if reply.is_positive:
             return Lock(path, sent)
         if not is_directory(ftp, path):
-            # Released meanwhile; or not to be made at all.
+            # Released meanwhile, by one of many; or not to be made at all.
             refused += 1
-            if refused > 3:  # noqa: PLR2004 - that would be much luck
+            if refused > (_FEW if why(reply, path) is PermissionDenied else _MANY):
                 raise refusal(reply, path)
-            make_directories(ftp, posixpath.dirname(path))
+            if refused == 1:
+                make_directories(ftp, posixpath.dirname(path))
+            elif not sleep(0.01):
+                raise Timeout("The deadline has passed.")
             continue
+        refused = 0
         waited = time.monotonic() - begun
         if waited > ftp.place.timeout:
             raise Unavailable(
