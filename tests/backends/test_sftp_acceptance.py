@@ -161,7 +161,7 @@ def test_sftp_5_a_changed_host_key_is_refused_always(policy: str) -> None:
         for part in ("ssh-keygen -R", "SHA256:", " ".join(new[:3])):
             assert part in told
         assert server.known_hosts.read_text() == old
-        assert "Accepted" not in server.log.read_text()[log:]
+        assert b"Accepted" not in server.log.read_bytes()[log:]
 
 
 class Terminal:

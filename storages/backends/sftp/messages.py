@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from storages.errors import NotFound, PermissionDenied, StorageError, Unavailable
 
@@ -71,14 +72,16 @@ class Failure(StorageError):  # noqa: N818 - as the tree of storages.errors
     """The server says that it failed, and not why; ``code`` is the status."""
 
     reason = "The server refused, and did not say why."
-    code = FAILURE
+
+    def __init__(self, *args: Any, code: int = FAILURE, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.code = code
 
 
 class Unsupported(Failure):
     """The server does not know such requests."""
 
     reason = "The server does not support the operation."
-    code = UNSUPPORTED
 
 
 def text(raw: bytes) -> str:
@@ -193,14 +196,14 @@ def _raise_status(answer: Answer) -> None:
     if code == END:
         raise EOFError
     said = OSError(f"SFTP status {code}: {told or 'no reason given'}")
+    # Not by way of a variable: an error that its own traceback holds lives until the garbage
+    # collector comes, and with it what uses the connection.
     if code == LOST:
         raise Unavailable("The server says that it lost its connection.") from said
-    kinds: dict[int, type[StorageError]] = {
-        NO_SUCH_FILE: NotFound,
-        PERMISSION_DENIED: PermissionDenied,
-        UNSUPPORTED: Unsupported,
-    }
-    error = kinds.get(code, Failure)()
-    if isinstance(error, Failure):
-        error.code = code
-    raise error from said
+    if code == NO_SUCH_FILE:
+        raise NotFound from said
+    if code == PERMISSION_DENIED:
+        raise PermissionDenied from said
+    if code == UNSUPPORTED:
+        raise Unsupported from said
+    raise Failure(code=code) from said

@@ -220,7 +220,7 @@ class Writer:
         try:
             return work()
         except NotFound as error:
-            missing = error
+            missing = error.with_traceback(None)
         except Failure as error:
             raise _explained(session, path, error) from error
         failures = self._make_directories(session, path)
@@ -257,7 +257,7 @@ class Writer:
             except Unavailable:
                 raise
             except StorageError as error:  # mostly: it is there already
-                failures[directory] = error
+                failures[directory] = error.with_traceback(None)
             else:
                 made.append(directory)
         for directory in made:
