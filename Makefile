@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
 run = .venv/bin/python
+# servers that live in environments of their own: .cache/<name>
+servers = servers/swift
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs bench bench-s3 clean
@@ -22,7 +24,7 @@ demo:
 	@$(run) example/manage.py demo --port $(PORT) $(ARGS)
 
 test:
-	@$(PYTHON) tools/environment.py dev
+	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/debian.py
 	@$(run) -m pytest $(ARGS)
 
@@ -46,6 +48,6 @@ bench-s3:
 	@$(run) benchmarks/s3.py $(ARGS)
 
 clean:
-	rm -rf .venv .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
+	rm -rf .venv .cache .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
 	rm -rf build dist *.egg-info docs/_build example/var
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
