@@ -5,7 +5,7 @@ PORT ?= 8000
 ARGS ?=
 run = .venv/bin/python
 # servers that live in environments of their own: .cache/<name>
-servers = servers/swift
+servers = servers/swift servers/tahoe
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs bench bench-s3 clean
