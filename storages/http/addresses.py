@@ -11,8 +11,8 @@ __all__ = [
     "origin",
     "quoted",
     "split_credentials",
-    "with_query",
     "web_address",
+    "with_query",
     "without_credentials",
 ]
 
