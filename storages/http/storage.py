@@ -7,6 +7,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import storages
@@ -143,16 +144,24 @@ class HTTPStorage(RemoteStorage):
         body: Content | None = None,
         accept: Iterable[int] = (),
         authorize: bool = True,
+        read_timeout: float | None = None,
         limit: int = 64 * _MEBIBYTE,
     ) -> Answer:
         """Send a request and return its answer, read to the end.
 
         A status of 300 or more raises our error, unless it is in ``accept``. Redirects are not
-        followed: the next server might be anybody's. Raises Corrupt when the answer has more than
-        ``limit`` bytes.
+        followed: the next server might be anybody's. ``read_timeout`` goes over the option, for
+        what the server needs long to do. Raises Corrupt when the answer has more than ``limit``
+        bytes.
         """
         answer = self._stream(
-            method, url, headers=headers, body=body, accept=accept, authorize=authorize
+            method,
+            url,
+            headers=headers,
+            body=body,
+            accept=accept,
+            authorize=authorize,
+            read_timeout=read_timeout,
         )
         with answer:
             answer.content = answer.content or answer.read_all(limit)
@@ -167,21 +176,31 @@ class HTTPStorage(RemoteStorage):
         body: Content | None = None,
         accept: Iterable[int] = (),
         authorize: bool = True,
+        read_timeout: float | None = None,
     ) -> Answer:
         """Send a request and return its answer, whose body is still to be read; close it."""
         good = frozenset(accept)
         unauthorized = 401
-        answer = self._send(method, url, headers or {}, body, authorize=authorize)
+        send = partial(
+            self._send,
+            method,
+            url,
+            headers or {},
+            body,
+            authorize=authorize,
+            read_timeout=read_timeout or self.read_timeout,
+        )
+        answer = send()
         if answer.status == unauthorized and authorize and unauthorized not in good:
             with answer:
                 answer.content = answer.read_block(_ERROR)
             if self._reauthorize():
-                answer = self._send(method, url, headers or {}, body, authorize=authorize)
+                answer = send()
         if answer.status >= 300 and answer.status not in good:  # noqa: PLR2004 - the first of them
             raise self._refusal(answer) from self._told(answer, url)
         return answer
 
-    def _send(
+    def _send(  # noqa: PLR0913 - all of a request
         self,
         method: str,
         url: str,
@@ -189,6 +208,7 @@ class HTTPStorage(RemoteStorage):
         body: Content | None,
         *,
         authorize: bool,
+        read_timeout: float,
     ) -> Answer:
         authorization = dict(self._authorization()) if authorize else {}
         sent = {
@@ -203,7 +223,7 @@ class HTTPStorage(RemoteStorage):
             sent["Content-Type"] = body.content_type
 
         def patience() -> float:
-            return retry.timeout(self.read_timeout)
+            return retry.timeout(read_timeout)
 
         def clean(text: str) -> str:
             return _without(self._clean(text), authorization)
