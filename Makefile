@@ -6,6 +6,7 @@ ARGS ?=
 run = .venv/bin/python
 # servers that live in environments of their own: .cache/<name>
 servers = servers/swift servers/tahoe
+npm_servers = pouchdb
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs bench bench-s3 clean
@@ -26,6 +27,7 @@ demo:
 test:
 	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/npm.py $(npm_servers)
 	@$(run) -m pytest $(ARGS)
 
 lint:

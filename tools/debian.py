@@ -1,6 +1,8 @@
 """Install the Debian packages that the tests need: ``python3 tools/debian.py``.
 
-The one list is tests/servers/packages.txt. Nothing is asked of apt when all of them are there.
+The one list is tests/servers/packages.txt. Nothing is asked of apt when all of them are there. A
+line ``package | program`` is for a package that is not needed where the program is on PATH, from
+wherever it comes.
 """
 
 from __future__ import annotations
@@ -19,9 +21,13 @@ INSTALL = ["apt-get", "install", "--yes", "-qq", "-o=Dpkg::Use-Pty=0", "--no-ins
 
 
 def wanted() -> list[str]:
-    """The names in the list, without its comments."""
-    lines = LIST.read_text(encoding="utf-8").splitlines()
-    return [name for line in lines if (name := line.partition("#")[0].strip())]
+    """The names in the list, without its comments and those whose program is there already."""
+    names = []
+    for line in LIST.read_text(encoding="utf-8").splitlines():
+        name, _, program = line.partition("#")[0].partition("|")
+        if name.strip() and not (program.strip() and shutil.which(program.strip())):
+            names.append(name.strip())
+    return names
 
 
 def missing(names: list[str]) -> list[str]:

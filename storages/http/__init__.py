@@ -15,7 +15,7 @@ from storages.http.addresses import (
     with_query,
 )
 from storages.http.answers import Answer, status_of
-from storages.http.bodies import Body, Multipart
+from storages.http.bodies import Body, Multipart, Related
 from storages.http.reading import Verified
 from storages.http.storage import HTTPStorage, basic, bearer
 
@@ -24,6 +24,7 @@ __all__ = [
     "Body",
     "HTTPStorage",
     "Multipart",
+    "Related",
     "Verified",
     "basic",
     "bearer",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from storages.staging import BLOCK, Source
 
-__all__ = ["Body", "Multipart", "sendable"]
+__all__ = ["Body", "Framed", "Multipart", "Related", "sendable"]
 
 #: So much is handed to the socket at once: http.client alone would send 16 KiB.
 _PIECE = 4 * BLOCK
@@ -67,12 +68,30 @@ class Body:
         return found
 
 
-class Multipart:
-    """A form (``multipart/form-data``) with one file; its length is known.
+class Framed:
+    """Content between what comes before and after it; the length is known.
 
-    ``content_type`` of the whole, with the boundary, is for the request's header Content-Type
-    (:class:`~storages.http.HTTPStorage` sets it); ``body`` is the file's part.
+    ``content_type``, with the boundary, is sent as the request's Content-Type; ``body`` is the
+    content.
     """
+
+    def __init__(self, head: bytes, body: Source | Body, tail: bytes, content_type: str) -> None:
+        self.body = body if isinstance(body, Body) else Body(body)
+        self.content_type = content_type
+        self._head = head
+        self._tail = tail
+
+    def __len__(self) -> int:
+        return len(self._head) + len(self.body) + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from self.body
+        yield self._tail
+
+
+class Multipart(Framed):
+    """A form (``multipart/form-data``, RFC 7578) with one file."""
 
     def __init__(
         self,
@@ -83,23 +102,38 @@ class Multipart:
         content_type: str = "application/octet-stream",
     ) -> None:
         boundary = secrets.token_hex(16)
-        self.body = source if isinstance(source, Body) else Body(source)
-        self.content_type = f"multipart/form-data; boundary={boundary}"
-        self._head = (
+        head = (
             f"--{boundary}\r\n"
             f'Content-Disposition: form-data; name="{_in_quotes(field)}"; '
             f'filename="{_in_quotes(filename)}"\r\n'
             f"Content-Type: {content_type}\r\n\r\n"
-        ).encode()
-        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        )
+        super().__init__(
+            head.encode(),
+            source,
+            f"\r\n--{boundary}--\r\n".encode(),
+            f"multipart/form-data; boundary={boundary}",
+        )
 
-    def __len__(self) -> int:
-        return len(self._head) + len(self.body) + len(self._tail)
 
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._head
-        yield from self.body
-        yield self._tail
+class Related(Framed):
+    """A JSON document and one file that it tells of (``multipart/related``, RFC 2387)."""
+
+    def __init__(self, document: Any, source: Source | Body, *, filename: str) -> None:
+        boundary = secrets.token_hex(16)
+        head = (
+            f"--{boundary}\r\nContent-Type: application/json\r\n\r\n"
+            f"{json.dumps(document)}\r\n--{boundary}\r\n"
+            f'Content-Disposition: attachment; filename="{_in_quotes(filename)}"\r\n'
+            "Content-Type: application/octet-stream\r\n"
+            f"Content-Length: {len(source)}\r\n\r\n"
+        )
+        super().__init__(
+            head.encode(),
+            source,
+            f"\r\n--{boundary}--".encode(),
+            f'multipart/related; boundary="{boundary}"',
+        )
 
 
 def _in_quotes(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from storages.errors import Corrupt, StorageError, Unavailable
@@ -18,10 +19,11 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _MOST_AHEAD = 8 * BLOCK
 
 
-def extent(answer: Answer, offset: int, size: int | None) -> tuple[int, int]:
+def extent(answer: Answer, offset: int, size: int | Callable[[], int] | None) -> tuple[int, int]:
     """Return where the body starts, and the size of the whole file.
 
-    ``size`` is that where it is known otherwise. Raises StorageError when nothing tells it.
+    ``size`` is that where it is known otherwise, or finds it when the answer does not tell. Raises
+    StorageError when nothing does.
     """
     start, announced = 0, answer.length
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
@@ -32,6 +34,8 @@ def extent(answer: Answer, offset: int, size: int | None) -> tuple[int, int]:
         announced = int(found[2]) + 1 if found[3] == "*" else int(found[3])
     if start > offset:
         raise Corrupt(f"Asked for bytes from {offset}, the server sends them from {start}.")
+    if callable(size):
+        size = size() if announced is None else announced
     whole = announced if size is None else size
     if whole is None:
         raise StorageError("The server does not tell the file's length.")

@@ -16,7 +16,7 @@ from storages.base import RemoteStorage
 from storages.errors import OptionError, StorageError, Unavailable
 from storages.http.addresses import origin, without_credentials
 from storages.http.answers import Answer, kind_of_status, retry_after, words
-from storages.http.bodies import Body, Multipart, sendable
+from storages.http.bodies import Body, Framed, sendable
 from storages.http.reading import BodyReader, Verified, extent
 from storages.libraries import library
 from storages.options import Option, option
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HTTPStorage", "basic", "bearer"]
 
-Content = bytes | Source | Body | Multipart | Iterable[bytes]
+Content = bytes | Source | Body | Framed | Iterable[bytes]
 
 #: So much of an error's body is read for its words.
 _ERROR = 4096
@@ -219,7 +219,7 @@ class HTTPStorage(RemoteStorage):
             **headers,
             **authorization,
         }
-        if isinstance(body, Multipart):
+        if isinstance(body, Framed):
             sent["Content-Type"] = body.content_type
 
         def patience() -> float:
@@ -292,15 +292,15 @@ class HTTPStorage(RemoteStorage):
         offset: int = 0,
         if_match: str | None = None,
         headers: Mapping[str, str] | None = None,
-        size: int | None = None,
+        size: int | Callable[[], int] | None = None,
         verify: bool = False,
     ) -> Reader:
         """Begin to read ``url`` at ``offset``, by one GET.
 
         ``stat`` makes the Stat of the answer and the whole file's size, which the answer announces
-        or else ``size`` says. ``if_match`` is an ETag with its quotes: another version raises
-        Changed. With ``verify`` the whole is compared with the Stat's checksum when it is read
-        from its beginning: Corrupt at the end.
+        or else ``size`` says (a function is called only then). ``if_match`` is an ETag with its
+        quotes: another version raises Changed. With ``verify`` the whole is compared with the
+        Stat's checksum when it is read from its beginning: Corrupt at the end.
         """
         asked = dict(headers or {})
         if offset:
