@@ -43,6 +43,8 @@ _CONFLICT = 409
 _BINARY = "application/octet-stream"
 #: The words of CouchDB, and of PouchDB, for a database that is not there.
 _NO_DATABASE = {"Database does not exist.", "no_db_file"}
+#: No name comes after it: the last letter of Unicode. Without an end PouchDB leaves names out.
+_LAST = "\U0010fffd"
 #: Documents asked for at once.
 _PAGE = 2000
 #: How often a write begins anew because somebody else replaced the file at that moment.
@@ -269,11 +271,11 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
             if inside:
                 start = _after(names.join(prefix, first))
 
-    def _page(self, start: str, end: str | None, limit: int) -> list[dict[str, Any]]:
+    def _page(self, start: str, end: str, limit: int) -> list[dict[str, Any]]:
         """Return documents from id ``start`` to before ``end``; their order is that of UTF-8."""
         query = {
             "startkey": json.dumps(start),
-            "endkey": None if end is None else json.dumps(end),
+            "endkey": json.dumps(end),
             "inclusive_end": "false",
             "include_docs": "true",
             "limit": limit,
@@ -330,9 +332,9 @@ def _name(document: str) -> str:
     return document.removeprefix("./")
 
 
-def _bounds(directory: str) -> tuple[str, str | None]:
+def _bounds(directory: str) -> tuple[str, str]:
     """Return the first id below a directory, and the first one after it."""
-    return (f"{_id(directory)}/", _after(directory)) if directory else ("", None)
+    return (f"{_id(directory)}/", _after(directory)) if directory else ("", _LAST)
 
 
 def _after(directory: str) -> str:

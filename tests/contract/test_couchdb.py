@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from unittest import mock
 
 from storages.backends.couchdb import CouchDBStorage
-from storages.errors import PermissionDenied
 from storages.testing import StorageContract
 from storages.testing.case import ContractCase
 from storages.testing.names import ODD_NAMES
 from tests.servers import shared
+from tests.servers.http import Reply, ScriptedServer
 from tests.servers.pouchdb import PouchDB
 
 
@@ -54,14 +54,13 @@ class CouchDBPlace(ContractCase):
     def refusing(self, storage: Any) -> Iterator[None]:
         """The server refuses to delete."""
         ask = storage._ask
+        with ScriptedServer(handler=lambda _: Reply(403, body=b'{"reason": "no"}')) as server:
 
-        def refuse(method: str, *arguments: Any, **more: Any) -> Any:
-            if method in {"DELETE", "POST"}:
-                raise PermissionDenied
-            return ask(method, *arguments, **more)
+            def refused(method: str, url: str, **more: Any) -> Any:
+                return ask(method, server.url if method in {"DELETE", "POST"} else url, **more)
 
-        with mock.patch.object(storage, "_ask", refuse):
-            yield
+            with mock.patch.object(storage, "_ask", refused):
+                yield
 
 
 class CouchDBContract(CouchDBPlace, StorageContract, unittest.TestCase):

@@ -10,6 +10,7 @@ import itertools
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import ClassVar
 
 from tests.servers.beside import ROOT
@@ -39,6 +40,7 @@ class PouchDB(Server):
             raise MissingProgramError(f"{_PROGRAM} is missing: python3 tools/npm.py pouchdb")
         return [
             find("node", package="nodejs npm"),
+            str(Path(__file__).with_suffix(".cjs")),
             str(_PROGRAM),
             "--host",
             HOST,
