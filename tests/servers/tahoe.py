@@ -67,7 +67,8 @@ class TahoeNode(Server):
     def command(self) -> list[str]:
         """``tahoe run``, which would end when its standard input does."""
         python = beside.program("tahoe", "python")
-        return [python, str(PROGRAM), "run", "--allow-stdin-close", str(self.directory)]
+        # -I: without the modules beside the program, of which one is named http.
+        return [python, "-I", str(PROGRAM), "run", "--allow-stdin-close", str(self.directory)]
 
     def is_ready(self) -> bool:
         """Whether it has told how it can be reached."""
