@@ -219,6 +219,10 @@ log_level = WARNING
 pipeline = {name}-server
 [app:{name}-server]
 use = egg:swift#{name}
+# A container that is not told in time does not list the object: nobody tells it later here.
+conn_timeout = 20
+node_timeout = 60
+container_update_timeout = 60
 """
 
 _PROXY = """\
@@ -234,6 +238,9 @@ pipeline = catch_errors gatekeeper healthcheck cache listing_formats {middleware
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+conn_timeout = 20
+node_timeout = 60
+recoverable_node_timeout = 60
 # a server that was away is asked again soon
 error_suppression_interval = 0.5
 [filter:catch_errors]

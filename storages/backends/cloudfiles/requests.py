@@ -149,14 +149,22 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
         Raises AlreadyExists when ``headers`` say that it may only be created.
         """
         try:
-            return self._ask("PUT", url, headers=headers, body=body)
+            return self._store(url, body, headers)
         except StorageError as error:
             if status_of(error) != 404:  # noqa: PLR2004 - a missing object is no reason for it
                 raise
             if not (self.create_container if make is None else make):
                 raise self._missing(container) from error
         self._ask("PUT", self._container_url(container or self.container), body=b"")
-        return self._ask("PUT", url, headers=headers, body=body)
+        return self._store(url, body, headers)
+
+    def _store(self, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
+        answer = self._ask("PUT", url, headers=headers, body=body)
+        if answer.status == 202:  # noqa: PLR2004
+            # "Accepted", and thrown away: the object was deleted or replaced at a later time than
+            # that at which this request began.
+            raise Unavailable("Somebody else has written or deleted it meanwhile.")
+        return answer
 
     def _missing(self, container: str | None = None) -> MissingContainer:
         return MissingContainer(
