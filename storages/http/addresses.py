@@ -72,5 +72,8 @@ def without_credentials(text: str) -> str:
 
 def origin(url: str) -> str:
     """Return scheme, host and port of ``url``: all of it that a message may show."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "the URL"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

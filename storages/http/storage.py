@@ -368,8 +368,8 @@ def _hint(answer: Answer) -> str:
 def _without(text: str, authorization: Mapping[str, str]) -> str:
     """Return ``text`` without what authorized the request."""
     for value in authorization.values():
-        for secret in {value, value.rpartition(" ")[2]} - {""}:
-            text = text.replace(secret, "***")
+        for secret in (value, value.rpartition(" ")[2]):  # "Bearer x", "x"
+            text = text.replace(secret, "***") if secret else text
     return text
 
 

@@ -139,8 +139,10 @@ def failure(error: BaseException, place: str, clean: Callable[[str], str]) -> Ba
         return OptionError(message)
     if type(error) is OSError:  # a file of certificates that is not there
         return OptionError(clean(str(error)))
-    if any("certificate" in _text(link).lower() for link in chain):
+    if "certificate verify failed" in reason.lower():
         return StorageError(message, hint="Give the authority's certificate as `verify`.")
+    if "alert certificate required" in reason.lower():
+        return StorageError(message, hint="Give a certificate as `client_certificate`.")
     return Timeout(message) if any(map(_is_timeout, chain)) else Unavailable(message)
 
 
