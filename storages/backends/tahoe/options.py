@@ -100,5 +100,5 @@ class TahoeOptions(HTTPStorage, settings_prefix="TAHOE_STORAGE"):
                 f"lead to {self.tahoe_base_url}, the gateway that the storage writes with.",
                 hint="Set it to the address at which browsers reach a gateway, behind a proxy that "
                 "lets /file/ and /named/ through and nothing else.",
-                id="storages.W050",
+                id="storages.W080",
             )
