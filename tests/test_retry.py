@@ -264,8 +264,8 @@ def test_remote_storages_have_no_paths_whatever_the_name() -> None:
 
 def test_one_request_of_several_is_repeated_by_itself() -> None:
     """``repeat`` makes a request again as the policy says, and gives its result."""
-    answers = iter([Unavailable(), Timeout(), "done"])
-    asked = []
+    answers: Iterator[Exception | str] = iter([Unavailable(), Timeout(), "done"])
+    asked: list[Any] = []
 
     def request() -> str:
         answer = next(answers)

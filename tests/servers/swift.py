@@ -164,6 +164,13 @@ class Swift(Server):
         assert status == 201
         return name
 
+    def fill(self, container: str, count: int) -> None:
+        """Let ``container`` list objects ``d/000000.txt`` and so on, which nobody has stored."""
+        script = str(Path(__file__).with_name("swift_fill.py"))
+        python = beside.program("swift", "python")
+        common, devices = str(self._file("swift.conf")), str(self.devices)
+        self.run(python, "-I", script, common, devices, "AUTH_test", container, str(count))
+
     def forget_tokens(self) -> None:
         """Let every token expire."""
         with socket.create_connection((HOST, self.memcached_port), timeout=10) as connection:
