@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from storages.errors import OptionError, PermissionDenied, StorageError, Unavailable
-from storages.http import Answer, quoted, status_of
+from storages.http import Answer, status_of
 
 if TYPE_CHECKING:
     from storages.backends.cloudfiles.storage import CloudFilesStorage
@@ -89,7 +89,13 @@ def _log_in(storage: CloudFilesStorage) -> Account:
     if storage.effective_auth is not None:
         return _given(storage.effective_auth)
     ways = {1: _version_1, 2: _version_2, 3: _version_3}
-    return ways[storage.effective_auth_version](storage)
+    try:
+        return ways[storage.effective_auth_version](storage)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise StorageError(
+            "The answer is none of an identity service.",
+            hint="Look at CLOUDFILES_AUTH_URL (auth_url) and CLOUDFILES_AUTH_VERSION.",
+        ) from error
 
 
 def _given(auth: Any) -> Account:
@@ -143,8 +149,8 @@ def _version_2(storage: CloudFilesStorage) -> Account:
         f"{storage.effective_auth_url}/tokens",
         body={"auth": {"RAX-KSKEY:apiKeyCredentials": credentials}},
     )
-    access = _field(answer.json(), "access")
-    token = _field(access, "token")
+    access = answer.json()["access"]
+    token = access["token"]
     catalog = access.get("serviceCatalog", [])
     region = storage.region or access.get("user", {}).get("RAX-AUTH:defaultRegion")
     side = "internalURL" if storage.effective_servicenet else "publicURL"
@@ -163,7 +169,7 @@ def _version_2(storage: CloudFilesStorage) -> Account:
 
     return Account(
         _found(find("object-store")),
-        _field(token, "id"),
+        token["id"],
         find("rax:object-cdn"),
         _moment(token.get("expires")),
     )
@@ -184,7 +190,7 @@ def _version_3(storage: CloudFilesStorage) -> Account:
         domain = {"name": storage.project_domain}
         auth["scope"] = {"project": {"name": storage.project, "domain": domain}}
     answer = _ask(storage, "POST", f"{storage.effective_auth_url}/auth/tokens", body={"auth": auth})
-    token = _field(answer.json(), "token")
+    token = answer.json()["token"]
     side = "internal" if storage.effective_servicenet else "public"
 
     def find(kind: str) -> str | None:
@@ -202,7 +208,7 @@ def _version_3(storage: CloudFilesStorage) -> Account:
 
     return Account(
         _found(find("object-store")),
-        _field(answer.headers, "X-Subject-Token"),
+        answer.headers["X-Subject-Token"],
         find("rax:object-cdn"),
         _moment(token.get("expires_at")),
     )
@@ -235,13 +241,6 @@ def _ask(
             hint="Look at CLOUDFILES_USERNAME (username), CLOUDFILES_API_KEY (api_key) and "
             "CLOUDFILES_AUTH_URL (auth_url).",
         ) from error
-
-
-def _field(found: Any, name: str) -> Any:
-    try:
-        return found[name]
-    except (KeyError, TypeError, IndexError):
-        raise StorageError(f"The identity service's answer has no {quoted(name)}.") from None
 
 
 def _endpoint(
