@@ -30,6 +30,9 @@ PAGE = 10_000
 #: of their own, and say nothing: limits are round, so a page of a round length may have a next.
 _ROUND = 100
 
+#: Seconds to wait for a copy of up to 5 GB.
+_COPYING = 600.0
+
 #: Storage URL -> what its server's /info says.
 _infos: dict[str, Mapping[str, Any] | None] = {}
 #: The token that this thread sent last.
@@ -108,6 +111,14 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
 
     # ----------------------------------------------------------------- requests
 
+    def _stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> Answer:
+        """Send a request; see :class:`storages.http.HTTPStorage`."""
+        agent = self.connection_kwargs.get("useragent")
+        given = {"User-Agent": agent, **(headers or {})} if agent else headers
+        return super()._stream(method, url, headers=given, **more)
+
     def _refusal(self, answer: Answer) -> StorageError:
         """Return our error for an answer; what a status means depends on what was asked."""
         error = super()._refusal(answer)
@@ -159,7 +170,9 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
         return self._store(url, body, headers)
 
     def _store(self, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
-        answer = self._ask("PUT", url, headers=headers, body=body)
+        # The server answers a copy when it is complete, and says nothing before.
+        patience = max(self.read_timeout, _COPYING) if "X-Copy-From" in headers else None
+        answer = self._ask("PUT", url, headers=headers, body=body, read_timeout=patience)
         if answer.status == 202:  # noqa: PLR2004
             # "Accepted", and thrown away: the object was deleted or replaced at a later time than
             # that at which this request began.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.checks import CheckMessage
 
 from storages import names, retry
@@ -23,6 +24,7 @@ from storages.errors import (
 )
 from storages.files import Mode, StorageFile
 from storages.http import Answer, quoted
+from storages.options import options_of
 from storages.readers import Entry, Reader, Stat
 from storages.staging import Source
 
@@ -80,6 +82,18 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
                 given[name] = value
         super().__init__(**given)
         self.check_credentials()
+        self._take_timeout()
+
+    def _take_timeout(self) -> None:
+        """Let ``connection_kwargs["timeout"]`` count for what no option of its own says."""
+        seconds = self.connection_kwargs.get("timeout")
+        declared = options_of(type(self))
+        for name in ("connect_timeout", "read_timeout"):
+            said = name in self.given or any(
+                hasattr(settings, setting) for setting in declared[name].settings
+            )
+            if seconds is not None and not said:
+                vars(self)[name] = declared[name].checked(seconds, "connection_kwargs")
 
     def check(self, alias: str) -> Iterable[CheckMessage]:
         """Return what ``manage.py check`` is to tell of the storage; no I/O."""
