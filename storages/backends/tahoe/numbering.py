@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import posixpath
 import unicodedata
-from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from storages.base import BaseStorage
 from storages.errors import NotADirectory, NotFound
@@ -17,9 +15,9 @@ __all__ = ["NumberedNames"]
 
 @dataclass
 class _Search:
-    """A search for a free name: the numbers to try, and what the directory holds."""
+    """A search for a free name: how many numbers were tried, and what the directory holds."""
 
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    tried: int = 0
     begun: bool = False
     present: set[str] | None = None
 
@@ -45,12 +43,14 @@ class NumberedNames(BaseStorage):
         """Return ``file_root`` with the next number, and ``file_ext``."""
         search = _search.get() or _Search()
         search.begun = True
-        return f"{file_root}_{next(search.numbers)}{file_ext}"
+        return f"{file_root}_{search.tried + 1}{file_ext}"
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Tell whether ``name`` is free and not longer than ``max_length``."""
         search = _search.get()
         if search is not None and search.begun:
+            # Here, and not where it is asked for: that is asked twice where a name is cut.
+            search.tried += 1
             if search.present is None:
                 search.present = self._names_beside(name)
             if unicodedata.normalize("NFC", posixpath.basename(name)) in search.present:

@@ -20,8 +20,9 @@ class Guarded:
     """A reader that never hands out the gateway's words as the file's bytes.
 
     It holds the last bytes back until more have come, or all. A body that breaks off ends in them:
-    the core reads on from where it stood. Behind the last segment they may be cut where the file
-    ends, so that nothing is missing; then the end is read ``again``.
+    the core reads on from where it stood. In place of the last segment they may be cut where the
+    file ends, so that nothing is missing: bytes that might be theirs are read ``again``, so many
+    from the end.
     """
 
     def __init__(self, reader: Reader, offset: int, again: Callable[[int], bytes]) -> None:
@@ -48,12 +49,12 @@ class Guarded:
         return count
 
     def _check_end(self) -> None:
+        if self.stat.size <= _SEGMENT:
+            return
         end = bytes(self._held[-len(PROBLEM) :])
-        if self.stat.size > _SEGMENT and any(
-            end.endswith(PROBLEM[:length]) for length in range(1, len(PROBLEM) + 1)
-        ):
-            stored = self._again(self.stat.size - len(end))
-            if stored != end:
+        for length in range(1, len(PROBLEM) + 1):
+            # Asked for alone, bytes that cannot be read are told by a status.
+            if end.endswith(PROBLEM[:length]) and self._again(length) != end[-length:]:
                 raise Corrupt("The end of the file cannot be read: its shares are damaged.")
 
     def close(self) -> None:

@@ -67,8 +67,8 @@ class TahoeStorage(NumberedNames, TahoeRequests):
             reader.close()
             return Small(reader.stat, whole[0], offset)
 
-        def again(position: int) -> bytes:
-            return self._ask("GET", url, headers={"Range": f"bytes={position}-"}).content
+        def again(length: int) -> bytes:
+            return self._ask("GET", url, headers={"Range": f"bytes=-{length}"}).content
 
         return Guarded(reader, start, again)
 
