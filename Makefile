@@ -9,7 +9,7 @@ servers = servers/swift servers/tahoe
 npm_servers = pouchdb
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-s3 clean
+.PHONY: help demo test lint docs bench bench-s3 bench-http clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -18,6 +18,7 @@ help:
 	@echo "make docs   the documentation, in docs/_build/html"
 	@echo "make bench  memory and speed of each backend (ARGS=...)"
 	@echo "make bench-s3  S3 beside boto3 and django-storages 1.14 (ARGS=...)"
+	@echo "make bench-http  the backends that speak HTTP beside curl (ARGS=...)"
 	@echo "make clean  remove everything that these made"
 
 demo:
@@ -48,6 +49,12 @@ bench-s3:
 	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
 	@$(run) benchmarks/s3.py $(ARGS)
+
+bench-http:
+	@$(PYTHON) tools/environment.py dev $(servers)
+	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/npm.py $(npm_servers)
+	@$(run) benchmarks/over_http.py $(ARGS)
 
 clean:
 	rm -rf .venv .cache .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from storages.http.digests import Digest
 from storages.staging import BLOCK, Source
 
 __all__ = ["Body", "Framed", "Multipart", "Related", "sendable"]
@@ -50,22 +50,20 @@ class Body:
                 self._hash.update(piece)
             yield piece
 
-    def _new_hash(self) -> Any:
-        if self._algorithm is None:
-            return None
-        return hashlib.new(self._algorithm, usedforsecurity=False)
+    def _new_hash(self) -> Digest | None:
+        return None if self._algorithm is None else Digest(self._algorithm)
 
     @property
     def hexdigest(self) -> str:
-        """The hash of what was sent, in hexadecimal."""
-        found: str = self._hash.hexdigest()
-        return found
+        """The hash of what was sent, in hexadecimal. Raises ValueError without ``hash``."""
+        return self.digest.hex()
 
     @property
     def digest(self) -> bytes:
-        """The hash of what was sent."""
-        found: bytes = self._hash.digest()
-        return found
+        """The hash of what was sent. Raises ValueError without ``hash``."""
+        if self._hash is None:
+            raise ValueError("No hash was asked for.")
+        return self._hash.digest()
 
 
 class Framed:

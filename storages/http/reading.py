@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
-from typing import Any
 
 from storages.errors import Corrupt, StorageError, Unavailable
 from storages.http.answers import Answer
+from storages.http.digests import Digest
 from storages.readers import Reader, Stat
 from storages.staging import BLOCK
 
@@ -98,17 +97,17 @@ class Verified:
         self._reader = reader
         self._expected = hexdigest.lower()
         self._algorithm = algorithm
-        self._hash: Any = hashlib.new(algorithm, usedforsecurity=False)
+        self._digest = Digest(algorithm)
         self._left = reader.stat.size
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
         count = self._reader.readinto(buffer)
-        self._hash.update(buffer[:count])
+        self._digest.update(bytes(buffer[:count]))
         self._left -= count
-        if not self._left and count and self._hash.hexdigest() != self._expected:
+        if count and not self._left and (found := self._digest.hexdigest()) != self._expected:
             raise Corrupt(
-                f"The {self._algorithm} of what was read is {self._hash.hexdigest()}, "
+                f"The {self._algorithm} of what was read is {found}, "
                 f"that of the file {self._expected}."
             )
         return count
