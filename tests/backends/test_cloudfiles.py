@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from storages.backends.cloudfiles import (
     ThreadSafeCloudFilesStorage,
     cloudfiles_upload_to,
     deleting,
+    requests,
     turns,
 )
 from storages.errors import (
@@ -37,6 +39,7 @@ from storages.errors import (
 from storages.retry import deadline
 from tests.backends.cloudfiles import Eager, MiB, Wire, options, read
 from tests.servers import shared
+from tests.servers.http import Reply, Request, ScriptedServer
 from tests.servers.swift import Swift
 
 Make = Callable[..., CloudFilesStorage]
@@ -183,6 +186,36 @@ def test_twenty_thousand_objects(server: Swift, make: Make, wire: Wire, containe
     entry = next(iter(storage.scandir("d")))
     assert entry.stat is not None
     assert (entry.stat.size, entry.stat.content_type) == (3, "text/plain")
+
+
+def test_pages_end_anywhere(storage: CloudFilesStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and directories around the end of a page are listed once, whatever its length."""
+    names = ["a", "a/x", "a/y", "a-b", "b/1/2", "b/2", "c", "d/x", "e/x", "ü/x", "ü.txt"]
+    for name in names:
+        storage.save(f"p/{name}", ContentFile(b"abc"))
+    whole = (["a", "b", "d", "e", "ü"], ["a", "a-b", "c", "ü.txt"])
+    for length in (1, 2, 3, 4, 9, 10):
+        monkeypatch.setattr(requests, "PAGE", length)
+        directories, files = storage.listdir("p")
+        assert (sorted(directories), sorted(files)) == whole
+
+
+def test_a_server_that_does_not_go_on(make: Make, container: str) -> None:
+    """One that ignores the marker would be asked for ever: that is an error."""
+    page = json.dumps([{"name": f"{number:05d}", "bytes": 1} for number in range(10_000)])
+    page = page.replace("1}", '1, "last_modified": "2026-01-01T00:00:00"}')
+
+    def answer(request: Request) -> Reply:
+        if request.path == "/auth":
+            where = {"X-Auth-Token": "t", "X-Storage-Url": f"{swift.url}/v1/a"}
+            return Reply(200, headers=where)
+        return Reply(200, body=page.encode())
+
+    with ScriptedServer(handler=answer) as swift:
+        storage = make(auth_url=f"{swift.url}/auth")
+        with pytest.raises(StorageError, match="anew"):
+            storage.listdir("")
+        assert len(swift.requests) == 3
 
 
 def test_nested_save(storage: CloudFilesStorage) -> None:

@@ -43,7 +43,7 @@ class CloudFilesPlace(ContractCase):
     extra = "cloudfiles"
     secrets = (Swift.key,)
     part_size = MiB
-    page_size = 200  # pages of 10,000: tests/backends/test_cloudfiles.py
+    page_size = 100  # pages of 10,000: tests/backends/test_cloudfiles.py
     model_examples = 10
 
     def setUp(self) -> None:

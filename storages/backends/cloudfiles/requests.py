@@ -200,10 +200,12 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
             ask = partial(self._page, prefix, container, delimiter, marker, limit)
             # The first page is repeated by whoever asks for the listing.
             page, limit = ask() if marker is None else retry.repeat(self.retry, ask)
+            if page and marker is not None and _name(page[0]) <= marker:
+                raise StorageError("The server begins the listing anew instead of going on.")
             yield from page
             if not page or (limit is not None and len(page) < limit and len(page) % _ROUND):
                 return
-            marker = page[-1].get("name") or page[-1]["subdir"]
+            marker = _name(page[-1])
 
     def _page(
         self,
@@ -226,3 +228,9 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
                 return [], limit
             raise self._missing()
         return answer.json() if answer.content else [], limit
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    """Return what an entry of a listing is sorted by."""
+    name: str = entry["name"] if "name" in entry else entry["subdir"]
+    return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -89,8 +90,11 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
         seconds = self.connection_kwargs.get("timeout")
         declared = options_of(type(self))
         for name in ("connect_timeout", "read_timeout"):
-            said = name in self.given or any(
-                hasattr(settings, setting) for setting in declared[name].settings
+            said = (
+                name in self.given
+                or any(hasattr(settings, setting) for setting in declared[name].settings)
+                # a subclass's plain attribute
+                or inspect.getattr_static(type(self), name) is not declared[name]
             )
             if seconds is not None and not said:
                 vars(self)[name] = declared[name].checked(seconds, "connection_kwargs")
