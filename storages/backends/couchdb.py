@@ -210,11 +210,14 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         raise Unavailable("The file is replaced again and again.")
 
     def _revision(self, key: str) -> str | None:
-        """Return the revision of the document that is there, whether it is a file or not."""
+        """Return the revision of the file that is there."""
         try:
-            found: str = self._ask("GET", self._url(key)).json()["_rev"]
+            document = self._ask("GET", self._url(key)).json()
         except NotFound:
             return None
+        if not _is_file(document):
+            raise AlreadyExists("There is a document of that name that is no file.")
+        found: str = document["_rev"]
         return found
 
     def _arrived(self, key: str, revision: str, content: Body) -> bool:

@@ -166,6 +166,8 @@ def test_what_is_no_file_is_not_there(storage: Storage) -> None:
         storage.open("note")
     storage.delete("note")
     assert save(storage, "note") != "note"
+    with pytest.raises(AlreadyExists, match="no file"), storage.open("note", "wb") as file:
+        file.write(b"x")
     assert request(storage, "note")["text"] == "x"
 
 
