@@ -359,6 +359,17 @@ def test_a_deadline(storage: CloudFilesStorage, wire: Wire) -> None:
     assert wire.requests
 
 
+def test_a_server_that_stalls(make: Make, wire: Wire) -> None:
+    """It is waited for as long as read_timeout says, as often as the policy says."""
+    storage = make(read_timeout=0.3)
+    wire.on("HEAD a.txt", *[Fault(status=200, wait=60)] * 3)
+    started = time.monotonic()
+    with pytest.raises(Timeout):
+        storage.exists("a.txt")
+    assert 0.9 < time.monotonic() - started < 30
+    assert len(wire.faults) == 3
+
+
 def test_a_restart_between_calls() -> None:
     """Every connection and every token is lost, and the next call works all the same."""
     with Swift() as own:

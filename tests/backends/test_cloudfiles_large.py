@@ -134,13 +134,17 @@ def test_a_file_of_one_segment_is_stored_as_it_is(
     assert storage.stat("a.bin").checksum == f"md5:{hashlib.md5(DATA[:MiB]).hexdigest()}"
 
 
-def test_segments_go_with_their_file(storage: CloudFilesStorage, segments: Segments) -> None:
+def test_segments_go_with_their_file(
+    storage: CloudFilesStorage, wire: Wire, segments: Segments
+) -> None:
     """Deleting a file, one or many, deletes its segments and no others."""
     for name in ("a.bin", "b.bin", "a.bin.old"):
         save(storage, name, OTHER)
     save(storage, "small.txt", b"abc")
     assert len(segments()) == 6
+    wire.clear()
     storage.delete("a.bin")
+    assert wire.log == ["HEAD a.bin", "GET manifest a.bin", "DELETE a.bin", "POST ??"]
     assert {name.partition("/")[0] for name in segments()} == {"b.bin", "a.bin.old"}
     storage.delete_many(["b.bin", "small.txt", "missing"])
     assert {name.partition("/")[0] for name in segments()} == {"a.bin.old"}
@@ -252,6 +256,16 @@ def test_a_dynamic_large_object(
     storage.delete("dlo.txt")
     assert segments() == []
     assert storage.size("copy.txt") == 3000
+
+
+def test_a_length_that_is_not_told(storage: CloudFilesStorage, wire: Wire) -> None:
+    """Swift does not tell that of a DLO with very many segments: it is not taken for 0."""
+    save(storage, "a.bin", b"abc")
+    wire.on("HEAD a.bin", *[Fault(status=200, headers={"Content-Length": "unknown"})] * 2)
+    for act in (lambda: storage.size("a.bin"), lambda: storage.copy("a.bin", "b.bin")):
+        with pytest.raises(StorageError, match="length"):
+            act()
+    assert len(wire.faults) == 2
 
 
 def test_a_segment_that_is_missing(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from storages import retry
-from storages.backends.cloudfiles.reading import SEGMENT_SIZE
+from storages.backends.cloudfiles.reading import SEGMENT_SIZE, length_of
 from storages.backends.cloudfiles.requests import LONGEST_KEY
 from storages.errors import AlreadyExists, Changed, NotFound, StorageError, TooLarge, Unavailable
 from storages.events import logger
@@ -85,7 +85,7 @@ def copy(  # noqa: PLR0913, PLR0917 - both ends of a copy
             raise Changed from error
         return answer.etag or ""
 
-    _Upload(storage, target, origin.length or 0, headers).run(store, publish)
+    _Upload(storage, target, length_of(origin), headers).run(store, publish)
 
 
 def _put_segment(

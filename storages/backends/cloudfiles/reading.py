@@ -8,11 +8,20 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from storages.errors import Corrupt
+from storages.errors import Corrupt, StorageError
 from storages.http import Answer
 from storages.readers import Reader, Stat
 
-__all__ = ["SEGMENT_SIZE", "Segments", "is_large", "is_marker", "listed", "segment_size", "stat_of"]
+__all__ = [
+    "SEGMENT_SIZE",
+    "Segments",
+    "is_large",
+    "is_marker",
+    "length_of",
+    "listed",
+    "segment_size",
+    "stat_of",
+]
 
 #: Our manifests tell how the content was cut: their ETag is the MD5 of the segments' MD5s.
 SEGMENT_SIZE = "X-Object-Meta-Segment-Size"
@@ -31,6 +40,16 @@ def is_large(answer: Answer) -> bool:
 def is_marker(content_type: str | None, size: int) -> bool:
     """Tell whether an object stands for a directory."""
     return size == 0 and (content_type or "").partition(";")[0].strip() in _DIRECTORY
+
+
+def length_of(answer: Answer) -> int:
+    """Return an object's length, from the answer to HEAD.
+
+    Raises StorageError when the server does not tell it: of a DLO with very many segments.
+    """
+    if answer.length is None:
+        raise StorageError("The server does not tell the file's length.")
+    return answer.length
 
 
 def stat_of(answer: Answer, size: int) -> Stat:
@@ -61,7 +80,8 @@ def listed(found: Mapping[str, Any]) -> Stat | None:
     size = int(found["bytes"])
     if size == 0:
         return None  # a DLO is listed as an empty object
-    moment = datetime.fromisoformat(found["last_modified"]).replace(tzinfo=timezone.utc)
+    moment = datetime.fromisoformat(found["last_modified"].replace("Z", "+00:00"))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     slo_etag = str(found.get("slo_etag") or "").strip('"')
     etag = slo_etag or str(found.get("hash") or "") or None
     return Stat(

@@ -136,7 +136,7 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
     def _stat(self, key: str) -> Stat:
         answer = self._head(key)
         self._no_directory(answer)
-        return reading.stat_of(answer, answer.length or 0)
+        return reading.stat_of(answer, reading.length_of(answer))
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
         cut: int | None = None
@@ -336,7 +336,7 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
         publish: large.Publish,
         condition: Mapping[str, str],
     ) -> None:
-        size = origin.length or 0
+        size = reading.length_of(origin)
         if size > self.segment_size and self._makes_large(size):
             kept = {
                 name.title(): value
