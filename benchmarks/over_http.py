@@ -108,9 +108,30 @@ def couchdb() -> Iterator[Place]:
             )
 
 
+@contextmanager
+def tahoe() -> Iterator[Place]:
+    """One node, which encrypts, hashes and stores; the grid keeps equal content once."""
+    from storages.backends.tahoe import TahoeStorage
+    from tests.servers.tahoe import Tahoe
+
+    with Tahoe() as server:
+        cap = server.new_directory()
+
+        def url(name: str) -> str:
+            return server.url + server.path(cap, name)
+
+        with TahoeStorage(server.url, cap) as storage:
+            yield Place(
+                storage,
+                lambda name, path: ["-T", str(path), f"{url(name)}?format=CHK&replace=false"],
+                lambda name: [url(name)],
+            )
+
+
 SERVICES: dict[str, Service] = {
     "cloudfiles": Service(cloudfiles),
     "couchdb": Service(couchdb, size=20 * MB),
+    "tahoe": Service(tahoe),
 }
 
 # ------------------------------------------------------------------ the measuring
