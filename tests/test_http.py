@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import logging
 import os
@@ -51,6 +52,7 @@ from storages.http import (
     with_query,
 )
 from storages.http.answers import words
+from storages.http.digests import Digest
 from storages.options import options_of
 from storages.retry import deadline
 from storages.staging import Source
@@ -241,8 +243,6 @@ def test_content_is_sent_with_its_length(storage: PlainStorage, server: Scripted
     assert server.last.headers["content-length"] == "700000"
     assert "transfer-encoding" not in server.last.headers
     assert server.last.body == content
-    import hashlib
-
     assert body.hexdigest == hashlib.md5(content).hexdigest()
     empty = Body(source(b""), hash="md5")
     storage._ask("PUT", server.url, body=empty)
@@ -253,6 +253,21 @@ def test_content_is_sent_with_its_length(storage: PlainStorage, server: Scripted
     storage._ask("PUT", server.url, body=iter([b"ab", b"", b"c"]))
     assert server.last.headers["transfer-encoding"] == "chunked"
     assert server.last.body == b"abc"
+
+
+@pytest.mark.parametrize("pieces", [[], [10], [5_000_000], [300_000] * 12, [1_048_576, 1] * 3])
+def test_a_digest_is_that_of_everything(pieces: list[int]) -> None:
+    """However it is cut; it may be asked for twice, and leaves no thread behind."""
+    before = threading.active_count()
+    content = [os.urandom(size) for size in pieces]
+    digest = Digest("sha256")
+    for piece in content:
+        digest.update(piece)
+    expected = hashlib.sha256(b"".join(content)).hexdigest()
+    assert [digest.hexdigest(), digest.hexdigest()] == [expected] * 2
+    assert threading.active_count() == before
+    with pytest.raises(ValueError, match="No hash"):
+        Body(source(b"x")).hexdigest  # noqa: B018 - it raises
 
 
 def test_forms_have_a_known_length(storage: PlainStorage, server: ScriptedServer) -> None:

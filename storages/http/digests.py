@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
 from typing import Any
 
 from storages.staging import BLOCK
 
 __all__ = ["Digest"]
 
-#: So much is hashed at once by another thread; less is not worth handing over.
-_BATCH = 8 * BLOCK
-
-_pools: dict[int, ThreadPoolExecutor] = {}
+#: So much is hashed at once by a thread that ends with it: none is left for a fork to meet. Less is
+#: not worth a thread.
+_BATCH = 16 * BLOCK
 
 
 class Digest:
@@ -28,7 +26,7 @@ class Digest:
         self._hash: Any = hashlib.new(algorithm, usedforsecurity=False)
         self._waiting: list[bytes] = []
         self._size = 0
-        self._running: Future[None] | None = None
+        self._running: threading.Thread | None = None
 
     def update(self, data: bytes) -> None:
         """Add ``data``, which must not change afterwards."""
@@ -36,7 +34,8 @@ class Digest:
         self._size += len(data)
         if self._size >= _BATCH:
             self._join()
-            self._running = _pool().submit(self._add, self._take())
+            self._running = threading.Thread(target=self._add, args=(self._take(),), daemon=True)
+            self._running.start()
 
     def digest(self) -> bytes:
         """Return the hash of what was added."""
@@ -60,14 +59,4 @@ class Digest:
     def _join(self) -> None:
         running, self._running = self._running, None
         if running is not None:
-            running.result()
-
-
-def _pool() -> ThreadPoolExecutor:
-    """The threads of this process: those of a parent do not live in its child."""
-    pool = _pools.get(os.getpid())
-    if pool is None:
-        _pools.clear()
-        made = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="storages-digest")
-        pool = _pools.setdefault(os.getpid(), made)
-    return pool
+            running.join()

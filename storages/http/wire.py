@@ -38,6 +38,7 @@ class _Patient:
     """
 
     sock: Any
+    timeout: Any
 
     def send(self, data: Any) -> None:
         if self.sock is not None:
@@ -46,6 +47,8 @@ class _Patient:
 
     def getresponse(self) -> Any:
         socket = self.sock
+        # Sending may have used up most of what the deadline left.
+        self.timeout = _request.patience()
         response = super().getresponse()  # type: ignore[misc] # likewise
         response.storages_socket = socket
         return response
