@@ -26,8 +26,8 @@ demo:
 	@$(run) example/manage.py demo --port $(PORT) $(ARGS)
 
 test:
-	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/npm.py $(npm_servers)
 	@$(run) -m pytest $(ARGS)
 
@@ -51,8 +51,8 @@ bench-s3:
 	@$(run) benchmarks/s3.py $(ARGS)
 
 bench-http:
-	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/npm.py $(npm_servers)
 	@$(run) benchmarks/over_http.py $(ARGS)
 

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
+from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -452,6 +453,17 @@ def test_saving_and_deleting_the_directory(server: Tahoe, cap: str) -> None:
             assert saved == "d/a.txt"
             assert read(storage, "d/a.txt") == b"x" * 100
             storage.delete("d/a.txt")
+
+
+def test_waiting_for_one_that_makes_directories_is_bounded(storage: TahoeStorage) -> None:
+    """A thread that waits for another one's turn obeys its deadline, and the timeout."""
+    with storage._directories.lock:
+        for bound in (deadline(0.2), mock.patch.object(storage, "read_timeout", 0.2)):
+            started = time.monotonic()
+            with bound, pytest.raises(Timeout):
+                save(storage, "new/a.txt")
+            assert time.monotonic() - started < 10
+    assert save(storage, "new/a.txt") == "new/a.txt"
 
 
 def test_a_child_of_a_fork_makes_directories(storage: TahoeStorage) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,12 +12,22 @@ import pytest
 from django.core.files.base import ContentFile
 
 from storages.backends.tahoe import TahoeStorage
-from storages.errors import DirectoryNotEmpty, NotADirectory, NotFound, StorageError, Unavailable
+from storages.errors import (
+    Changed,
+    DirectoryNotEmpty,
+    NotADirectory,
+    NotFound,
+    StorageError,
+    Timeout,
+    Unavailable,
+)
 from storages.retry import Retry
 from tests.backends.tahoe_gateway import Between
 from tests.servers import shared
 from tests.servers.http import Reply, Request
 from tests.servers.tahoe import Tahoe
+
+MiB = 1024 * 1024
 
 
 @pytest.fixture
@@ -190,6 +202,97 @@ def test_a_move_that_cannot_unlink(storage: TahoeStorage, between: Between) -> N
     assert asked.count("DELETE") == 3
     assert asked.count("PUT uri") == 1
     assert read(storage, "d/a.txt") == read(storage, "d/b.txt")
+
+
+# ------------------------------------------------------------------ broken connections
+
+
+@pytest.mark.parametrize("fin", [False, True], ids=["RST", "FIN"])
+@pytest.mark.parametrize(("at", "times"), [(0.03, 3), (0.5, 3), (1.0, 1)])
+def test_a_download_breaks_off(
+    storage: TahoeStorage, between: Between, at: float, times: int, *, fin: bool
+) -> None:
+    """F01: it goes on from where it broke off, in the same version, as long as bytes come."""
+    content = random.Random(1).randbytes(MiB)
+    storage.save("large.bin", ContentFile(content))
+    broken = 0
+
+    def fault(request: Request) -> Reply | None:
+        nonlocal broken
+        reply = between.forward(request)
+        if broken < times:
+            broken += 1
+            reply.cut, reply.fin = min(int(len(reply.body) * at), len(reply.body) - 1), fin
+        return reply
+
+    between.fault = fault
+    assert read(storage, "large.bin") == content
+    assert broken == between.faults == times
+
+
+def test_a_download_that_never_comes(storage: TahoeStorage, between: Between) -> None:
+    """F01: a stall costs the timeout each time, then there is an error."""
+    storage.save("large.bin", ContentFile(bytes(MiB)))
+    storage.read_timeout = 0.3
+
+    def fault(request: Request) -> Reply | None:
+        reply = between.forward(request)
+        reply.stall, reply.stall_at = 30, 100_000 if "range" not in request.headers else 0
+        return reply
+
+    between.fault = fault
+    begun = time.monotonic()
+    with pytest.raises(Timeout):
+        read(storage, "large.bin")
+    assert time.monotonic() - begun < 15
+    assert between.faults >= 2
+
+
+@pytest.mark.parametrize("at", [0.03, 0.5, 1.0])
+def test_an_upload_breaks_off(storage: TahoeStorage, between: Between, at: float) -> None:
+    """F02: it is sent again; there is one file, whole."""
+    content = random.Random(2).randbytes(MiB)
+    between.script(Reply(reset_after=int(MiB * at)))
+    assert storage.save("d/large.bin", ContentFile(content)) == "d/large.bin"
+    assert between.faults == 1
+    assert sorted(storage.listdir("d")[1]) == ["a.txt", "large.bin"]
+    assert read(storage, "d/large.bin") == content
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_upload_never_succeeds(
+    storage: TahoeStorage, between: Between, *, overwrite: bool
+) -> None:
+    """F03, F04: an error; nothing is left of it, and what was to be replaced is whole."""
+    content = read(storage)
+    name = "d/a.txt" if overwrite else "d/large.bin"
+    between.script(*(Reply(reset_after=MiB // 2) for _ in range(3)))
+    storage.overwrites = overwrite
+    with pytest.raises(Unavailable):
+        storage.save(name, ContentFile(bytes(MiB)))
+    assert between.faults == 3
+    assert storage.listdir("d") == ([], ["a.txt"])
+    assert read(storage) == content
+
+
+def test_another_file_comes_when_a_download_goes_on(
+    storage: TahoeStorage, between: Between
+) -> None:
+    """F16: a file that was replaced meanwhile is not spliced to what has been read."""
+    storage.save("large.bin", ContentFile(bytes(MiB)))
+
+    def fault(request: Request) -> Reply | None:
+        reply = between.forward(request)
+        reply.cut = len(reply.body) // 2
+        between.fault = None
+        server = shared(Tahoe)
+        server.request("PUT", server.path(between.cap, "large.bin"), b"y" * MiB)
+        return reply
+
+    between.fault = fault
+    with storage.open("large.bin") as file, pytest.raises(Changed):
+        file.read()
+    assert between.faults == 1
 
 
 # ------------------------------------------------------------------ strange answers

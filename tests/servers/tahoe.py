@@ -42,7 +42,7 @@ PROGRAM = Path(__file__).with_name("tahoe_node.py")
 class TahoeNode(Server):
     """One node: a storage server; with a ``web_port``, a gateway as well."""
 
-    packages: ClassVar[tuple[str, ...]] = ()
+    packages: ClassVar[tuple[str, ...]] = ("gcc", "python3-dev")  # to install it
     web_port: int | None = None
     needed: ClassVar[int] = 1
     total: ClassVar[int] = 1

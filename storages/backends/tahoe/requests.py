@@ -20,10 +20,12 @@ from storages.errors import (
     NotFound,
     PermissionDenied,
     StorageError,
+    Timeout,
     Unavailable,
 )
 from storages.http import Answer, quoted, with_query
 from storages.readers import Stat
+from storages.retry import timeout
 from storages.staging import Source
 
 __all__ = ["TahoeRequests"]
@@ -156,16 +158,21 @@ class TahoeRequests(TahoeOptions):
         Storing a file would make them too. But of two who do that at the same time, one puts its
         file into a directory that nobody will find.
         """
-        directory = posixpath.dirname(key)
-        if directory in self._directories:
+        directory, known = posixpath.dirname(key), self._directories
+        if directory in known:
             return
-        with self._directories.lock:
+        # Whoever holds it waits for the gateway as long as that.
+        if not known.lock.acquire(timeout=timeout(self.read_timeout)):
+            raise Timeout("Another thread is making directories, and does not get done.")
+        try:
             missing = []
             while not self._is_there(directory):
                 missing.append(directory)
                 directory = posixpath.dirname(directory)
             for path in reversed(missing):
                 self._make_directory(path)
+        finally:
+            known.lock.release()
 
     def _is_there(self, directory: str) -> bool:
         if directory in self._directories:
