@@ -157,6 +157,9 @@ class ContractCase(_Base):
     slow: ClassVar[bool] = SLOW
     """Whether cases that take seconds run (environment: STORAGES_CONTRACT_SLOW=0 says no)."""
 
+    tree_depth: ClassVar[int] = 60
+    """How many directories deep the deepest tree is."""
+
     huge: ClassVar[bool] = HUGE
     """Whether cases with gigabytes run (environment: STORAGES_CONTRACT_HUGE=1 says yes)."""
 

@@ -66,11 +66,18 @@ def storage(server: Tahoe, cap: str) -> Iterator[TahoeStorage]:
         yield storage
 
 
-@pytest.fixture
-def own() -> Iterator[Tahoe]:
-    """A gateway of the test's own, to be killed and frozen."""
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Tahoe]:
+    """A gateway that no other module uses."""
     with Tahoe() as server:
         yield server
+
+
+@pytest.fixture
+def own(mortal: Tahoe) -> Tahoe:
+    """A gateway that may be killed and frozen."""
+    mortal.start()
+    return mortal
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ class TahoePlace(ContractCase):
     # Each operation takes the gateway 10 to 60 ms, most of it computing; there are no pages.
     model_examples = 5
     page_size = 20
+    tree_depth = 15
 
     def setUp(self) -> None:
         """Make a directory."""
