@@ -216,6 +216,24 @@ def test_tah_6_names_that_are_not_ascii(server: Tahoe, cap: str, storage: TahoeS
     assert composed in storage.listdir("")[1]
 
 
+def test_names_that_are_the_gateway_s_words(storage: TahoeStorage) -> None:
+    """An error that quotes a name is not taken for what the name says."""
+    for words in (
+        "NotWriteableError",
+        "Files have no children",
+        "PUT to a directory",
+        "its parent is a file",
+        "a file was in the way",
+        "No such child",
+    ):
+        assert not storage.exists(words)
+        assert not storage.exists(f"{words}/{words}")
+        assert save(storage, f"{words}/{words}") == f"{words}/{words}"
+        assert save(storage, f"{words}/{words}") == f"{words}/{words}_1"
+        assert not storage.exists(f"{words}/{words}/{words}")
+        storage.delete(f"{words}/missing {words}")
+
+
 def test_tah_7_is_no_file_system_storage(storage: TahoeStorage) -> None:
     """TAH-7: it is not taken for files on this machine; ``path`` says so."""
     assert FileSystemStorage not in type(storage).__mro__

@@ -38,17 +38,19 @@ LONGEST = 15_000
 #: Bytes a second at which a gateway may store a file, and still be waited for.
 SLOWEST = 100 * 1024
 
-#: What the gateway says where its status alone says too little; and what to do.
-MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
+#: What the gateway says with a status that alone says too little; and what to do. Names, which may
+#: hold the same words, are only quoted where these have been met before.
+MEANINGS: tuple[tuple[int, str, type[StorageError], str], ...] = (
     (
+        500,
         "NotWriteableError",
         PermissionDenied,
         "The capability is read-only; writing needs the one that begins with URI:DIR2: itself.",
     ),
-    ("Files have no children", NotADirectory, ""),
-    ("a file was in the way", NotADirectory, ""),
-    ("its parent is a file", NotADirectory, ""),
-    ("PUT to a directory", IsADirectory, ""),
+    (400, "Files have no children", NotADirectory, ""),
+    (400, "PUT to a directory", IsADirectory, ""),
+    (409, "a file was in the way", NotADirectory, ""),
+    (409, "its parent is a file", NotADirectory, ""),
 )
 
 
@@ -202,9 +204,9 @@ class TahoeRequests(TahoeOptions):
         with suppress(Unavailable, Corrupt):
             answer.content = answer.read_all(_LONGEST_ERROR)
         error = super()._refusal(answer)
-        found = next((m for m in MEANINGS if m[0] in answer.text), None)
-        if found is not None:
-            return _as(found[1], error, found[2])
+        for status, words, kind, hint in MEANINGS:
+            if answer.status == status and words in answer.text:
+                return _as(kind, error, hint)
         if answer.status == _MISSING and "No such child" not in answer.text:
             # Another server, or none that answers for a gateway: it cannot tell what is missing.
             hint = "Is TAHOE_STORAGE_BASE_URL (tahoe_base_url) the address of a Tahoe-LAFS node?"

@@ -93,16 +93,16 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         # Somebody may have saved into it since it was found empty.
         cap = told.get("rw_uri", told["ro_uri"])
         with self._described(self._url_at(cap)) as unlinked:
-            late = [(name, told) for name, _, told in unlinked.children()]
+            late = {name: about for name, _, about in unlinked.children()}
         if late:
             self._put_back(key, cap, late)
             raise DirectoryNotEmpty
 
-    def _put_back(self, key: str, cap: str, children: list[tuple[str, dict[str, Any]]]) -> None:
+    def _put_back(self, key: str, cap: str, children: dict[str, Any]) -> None:
         try:
             self._link(key, cap, overwrite=False)
         except AlreadyExists:  # made anew, for another file
-            for name, told in children:
+            for name, told in children.items():
                 self._link(f"{key}/{name}", told.get("rw_uri", told["ro_uri"]), overwrite=False)
 
     def _list(self, prefix: str) -> Iterator[Entry]:
