@@ -22,7 +22,6 @@ from storages.backends.cloudfiles import (
     CloudFilesStorageFile,
     ThreadSafeCloudFilesStorage,
     cloudfiles_upload_to,
-    deleting,
     requests,
     turns,
 )
@@ -456,11 +455,6 @@ def test_without_bulk_delete_files_are_deleted_one_by_one(
     wire.clear()
     storage.delete_many(["c.txt"])
     assert wire.log == ["HEAD c.txt", "DELETE c.txt"]
-
-
-def test_forgetting_is_by_server() -> None:
-    """What is remembered of a server without bulk delete is its storage URL."""
-    assert all(each.startswith("http://127.0.0.1:") for each in deleting._without)
 
 
 # ------------------------------------------------------------------------ turns
