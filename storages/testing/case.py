@@ -154,6 +154,10 @@ class ContractCase(_Base):
     page_size: ClassVar[int] = 1000
     """How many entries the service lists at once; directories of about that size are tried."""
 
+    memory_size: ClassVar[int] = 64 * 1024 * 1024
+    """The size of the file that may make a process grow by less than half of it; smaller for
+    servers that are slow with such files."""
+
     slow: ClassVar[bool] = SLOW
     """Whether cases that take seconds run (environment: STORAGES_CONTRACT_SLOW=0 says no)."""
 
