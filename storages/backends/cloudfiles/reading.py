@@ -10,6 +10,7 @@ from typing import Any
 
 from storages.errors import Corrupt, StorageError
 from storages.http import Answer
+from storages.http.digests import Digest
 from storages.readers import Reader, Stat
 
 __all__ = [
@@ -117,13 +118,12 @@ class Segments:
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
         count = self._reader.readinto(buffer)
-        view = buffer[:count]
+        rest = bytes(buffer[:count])
         self._left -= count
-        while view:
-            part = view[: self._room]
+        while rest:
+            part, rest = rest[: self._room], rest[self._room :]
             self._segment.update(part)
             self._room -= len(part)
-            view = view[len(part) :]
             if not self._room:
                 self._end()
         if count and not self._left:
@@ -138,7 +138,7 @@ class Segments:
         self._reader.close()
 
     def _begin(self) -> None:
-        self._segment = hashlib.md5(usedforsecurity=False)
+        self._segment = Digest("md5")
         self._room = self._size
 
     def _end(self) -> None:
