@@ -6,7 +6,7 @@ ARGS ?=
 run = .venv/bin/python
 # servers that live in environments of their own: .cache/<name>
 servers = servers/swift servers/tahoe
-npm_servers = pouchdb
+npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs bench bench-s3 bench-http clean
