@@ -15,13 +15,20 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 
 from storages import names
 from storages.base import Entry, Reader, Source, Stat
-from storages.errors import AlreadyExists, Corrupt, NotFound, StorageError, Unavailable
+from storages.errors import (
+    AlreadyExists,
+    Corrupt,
+    NotFound,
+    OptionError,
+    StorageError,
+    Unavailable,
+)
 from storages.http import (
     Answer,
     Body,
@@ -34,7 +41,7 @@ from storages.http import (
     with_query,
 )
 from storages.http.answers import words
-from storages.options import Option, unknown_options
+from storages.options import Option, type_name, unknown_options
 
 __all__ = ["CouchDBStorage"]
 
@@ -76,13 +83,18 @@ def _couch_option(*, settings: tuple[str, ...] = (), **declared: Any) -> Any:
 
 
 def _told() -> Mapping[str, Any]:
-    return getattr(settings, "COUCHDB_STORAGE_OPTIONS", None) or {}
+    told = getattr(settings, "COUCHDB_STORAGE_OPTIONS", None) or {}
+    if not isinstance(told, Mapping):
+        raise OptionError(f"COUCHDB_STORAGE_OPTIONS must be a dict, not {type_name(told)}.")
+    return told
 
 
 class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
     """Files in a CouchDB database; a file whose name is taken gets another name."""
 
     extra = "couchdb"
+    # What the request says is wrong then, not that the name is taken.
+    statuses: ClassVar[Mapping[int, type[StorageError]]] = {412: StorageError}
 
     server: str = _couch_option(
         settings=("COUCHDB_DEFAULT_SERVER",),
@@ -163,8 +175,16 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         return bool(self._page(*_bounds(key), 1)) or not key
 
     def _remove_many(self, keys: list[str]) -> None:
+        first: StorageError | None = None
         for at in range(0, len(keys), _PAGE):
-            self._remove_page(keys[at : at + _PAGE])
+            # Replaced meanwhile, or forbidden: asked for by itself, it tells.
+            for key in self._remove_page(keys[at : at + _PAGE]):
+                try:
+                    self._delete(key)
+                except StorageError as error:
+                    first = first or error
+        if first is not None:
+            raise first
 
     def _url_of(self, key: str) -> str:
         base = self.base_url or self._database_url
@@ -234,16 +254,17 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         url = with_query(self._url(key), {"rev": revision})
         return self._ask("DELETE", url, accept=(_CONFLICT,)).status != _CONFLICT
 
-    def _remove_page(self, keys: list[str]) -> None:
-        found = self._post("_all_docs", {"keys": [_id(key) for key in keys]})["rows"]
+    def _remove_page(self, keys: list[str]) -> list[str]:
+        """Delete files; return those that are still there."""
+        asked = {"keys": [_id(key) for key in keys]}
+        rows = self._post("_all_docs?include_docs=true", asked)["rows"]
         gone = [
             {"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True}
-            for row in found
-            if row.get("value") and not row["value"].get("deleted")
+            for row in rows
+            if row.get("doc") and _is_file(row["doc"])
         ]
-        for result in self._post("_bulk_docs", {"docs": gone}) if gone else []:
-            if "error" in result:  # replaced meanwhile, or forbidden: asked for by itself, it tells
-                self._delete(_name(result["id"]))
+        results = self._post("_bulk_docs", {"docs": gone}) if gone else []
+        return [_name(result["id"]) for result in results if "error" in result]
 
     def _post(self, path: str, query: Any) -> Any:
         return self._ask(
@@ -350,14 +371,22 @@ def _is_file(document: Mapping[str, Any]) -> bool:
 
 def _stat_of(document: Mapping[str, Any]) -> Stat:
     content = document["_attachments"]["content"]
-    modified = document.get("modified")
     return Stat(
         size=content["length"],
-        modified=datetime.fromisoformat(modified) if modified else None,
+        modified=_moment(document.get("modified")),
         version=content["digest"].removeprefix("md5-"),
         checksum=_checksum(content["digest"].removeprefix("md5-"), content["content_type"]),
         content_type=document.get("content_type") or content["content_type"],
     )
+
+
+def _moment(text: Any) -> datetime | None:
+    """Return the time that we wrote; documents of others may have anything there."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _stat_of_content(answer: Answer, size: int) -> Stat:

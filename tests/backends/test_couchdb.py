@@ -165,6 +165,7 @@ def test_what_is_no_file_is_not_there(storage: Storage) -> None:
     with pytest.raises(NotFound):
         storage.open("note")
     storage.delete("note")
+    storage.delete_many(["note"])
     assert save(storage, "note") != "note"
     with pytest.raises(AlreadyExists, match="no file"), storage.open("note", "wb") as file:
         file.write(b"x")
@@ -280,6 +281,11 @@ def test_wrong_settings_are_told() -> None:
     with (
         override_settings(COUCHDB_STORAGE_OPTIONS={"databse": "x"}),
         pytest.raises(OptionError, match="COUCHDB_STORAGE_OPTIONS has no option 'databse'"),
+    ):
+        CouchDBStorage()
+    with (
+        override_settings(COUCHDB_STORAGE_OPTIONS=["database"]),
+        pytest.raises(OptionError, match="must be a dict, not list"),
     ):
         CouchDBStorage()
     with pytest.raises(OptionError, match="http://") as caught:

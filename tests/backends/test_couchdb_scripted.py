@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from django.core.files.base import ContentFile
 
+from storages.backends import couchdb
 from storages.backends.couchdb import CouchDBStorage
 from storages.errors import (
     Corrupt,
@@ -215,26 +216,47 @@ def test_deleting_names_the_revision(storage: Storage, server: ScriptedServer) -
     assert server.last.path == "/couch/files/a?rev=3-abc"
 
 
-def test_deleting_many(storage: Storage, server: ScriptedServer) -> None:
-    """Only what is there; what is refused is refused by its own error."""
+def test_deleting_many(
+    storage: Storage, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only files; what is refused is refused by its own error, after the others were deleted."""
+    monkeypatch.setattr(couchdb, "_PAGE", 4)
+
+    def row(name: str, **more: Any) -> dict[str, Any]:
+        return {"id": name, "key": name, "value": {"rev": "3-abc"}, "doc": document(), **more}
+
     server.script(
         answer(
             {
                 "rows": [
-                    {"id": "a", "key": "a", "value": {"rev": "3-abc"}},
+                    row("a"),
                     {"key": "b", "error": "not_found"},
-                    {"id": "c", "key": "c", "value": {"rev": "2-x", "deleted": True}, "doc": None},
+                    row("c", value={"rev": "2-x", "deleted": True}, doc=None),
+                    row("d", doc={"_id": "d", "text": "no file"}),
                 ]
             }
         ),
         answer([{"id": "a", "error": "forbidden", "reason": "not yours"}], 201),
         answer(document()),
         answer({"error": "forbidden", "reason": "not yours"}, 403),
+        answer({"rows": [row("e")]}),
+        answer([{"ok": True, "id": "e", "rev": "4-x"}], 201),
     )
     with pytest.raises(PermissionDenied, match="not yours"):
-        storage.delete_many(["a", "b", "c"])
-    deleted = json.loads(server.requests[1].body)
-    assert deleted == {"docs": [{"_id": "a", "_rev": "3-abc", "_deleted": True}]}
+        storage.delete_many(["a", "b", "c", "d", "e"])
+    deleted = [json.loads(r.body) for r in server.requests if r.path.endswith("_bulk_docs")]
+    assert deleted == [
+        {"docs": [{"_id": name, "_rev": "3-abc", "_deleted": True}]} for name in ("a", "e")
+    ]
+
+
+@pytest.mark.parametrize("written", ["yesterday", "2026-01-01T00:00:00", 5, None, ["x"]])
+def test_a_time_that_somebody_else_wrote(
+    storage: Storage, server: ScriptedServer, written: Any
+) -> None:
+    """Is passed over where it is none, or none that is certain."""
+    server.script(answer({**document(), "modified": written}))
+    assert storage.stat("a").modified is None
 
 
 def test_a_listing_is_a_range_of_ids(storage: Storage, server: ScriptedServer) -> None:
@@ -258,6 +280,7 @@ ERRORS = [
     (404, "deleted", NotFound),
     (404, "Document is missing attachment", NotFound),
     (404, "Database does not exist.", StorageError),
+    (412, "x", StorageError),
     (413, "a", TooLarge),
     (413, "content", TooLarge),
     (500, "No DB shards could be opened.", Unavailable),
@@ -276,7 +299,7 @@ def test_the_errors_of_couchdb(
 ) -> None:
     """Each is ours, with CouchDB's reason; only a missing document is a missing file."""
     server.handler = lambda _: answer({"error": "short", "reason": reason}, status)
-    for work in (storage.size, storage.open):
+    for work in (storage.size, storage.open, lambda name: storage.save(name, ContentFile(b"x"))):
         with pytest.raises(StorageError) as caught:
             work("a")
         assert type(caught.value) is kind
