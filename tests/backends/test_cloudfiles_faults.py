@@ -305,6 +305,22 @@ def test_a_copy_whose_answer_is_lost(storage: CloudFilesStorage, wire: Wire) -> 
     assert read(storage, "new.txt") == b"old"
 
 
+def test_a_copy_of_what_was_deleted_meanwhile(storage: CloudFilesStorage, wire: Wire) -> None:
+    """The original is missing, not the container."""
+    wire.on("PUT new.txt", Fault(status=404))
+    with pytest.raises(NotFound):
+        storage.copy("old.txt", "new.txt")
+    assert len(wire.faults) == 1
+
+
+def test_a_deletion_that_came_before_an_upload(storage: CloudFilesStorage, wire: Wire) -> None:
+    """409 says that the file was replaced meanwhile: deleted again, the new one would be lost."""
+    wire.on("DELETE old.txt", Fault(status=409), Fault(status=409))
+    storage.delete("old.txt")
+    assert len(wire.faults) == 1
+    assert read(storage, "old.txt") == b"old"
+
+
 def test_a_copy_that_fails(storage: CloudFilesStorage, wire: Wire) -> None:
     """The target stays as it was."""
     save(storage, "new.txt", b"new")

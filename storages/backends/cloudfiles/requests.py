@@ -162,8 +162,8 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
         try:
             return self._store(url, body, headers)
         except StorageError as error:
-            if status_of(error) != 404:  # noqa: PLR2004 - a missing object is no reason for it
-                raise
+            if status_of(error) != 404 or ("X-Copy-From" in headers and not make):  # noqa: PLR2004
+                raise  # of a copy, the original may be what is missing
             if not (self.create_container if make is None else make):
                 raise self._missing(container) from error
         self._ask("PUT", self._container_url(container or self.container), body=b"")

@@ -183,7 +183,8 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
         if self._is_marker(answer) and self._is_dir(key):
             raise DirectoryNotEmpty
         segments = large.segments_of(self, key, answer)
-        self._ask("DELETE", self._object_url(key))
+        # 409: it has been replaced since, so this deletion came first.
+        self._ask("DELETE", self._object_url(key), accept=(409,))
         self._drop(segments)
 
     def _list(self, prefix: str) -> Iterator[Entry]:
