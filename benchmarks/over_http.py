@@ -224,13 +224,18 @@ def table(best: dict[str, list[float]]) -> str:
     return "\n".join(lines)
 
 
+def times(seconds: float) -> str:
+    """A duration, in the unit that suits it."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+
+
 def cells(work: str, figures: list[float]) -> tuple[str, ...]:
     """The columns of a row."""
     theirs, ours, grown = figures
     return (
         work,
-        f"{theirs * 1e3:.3g} ms",
-        f"{ours * 1e3:.3g} ms",
+        times(theirs),
+        times(ours),
         f"{theirs / ours:.2f}",
         f"{grown:.1f}",
     )
