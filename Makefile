@@ -4,9 +4,12 @@ PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
 run = .venv/bin/python
+# servers that live in environments of their own: .cache/<name>
+servers = servers/swift servers/tahoe
+npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp clean
+.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-http clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -17,6 +20,7 @@ help:
 	@echo "make bench-s3  S3 beside boto3 and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-sftp  SFTP beside sftp, paramiko and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-ftp   FTP beside curl, ftplib and django-storages 1.14 (ARGS=...)"
+	@echo "make bench-http  the backends that speak HTTP beside curl (ARGS=...)"
 	@echo "make clean  remove everything that these made"
 
 demo:
@@ -24,8 +28,9 @@ demo:
 	@$(run) example/manage.py demo --port $(PORT) $(ARGS)
 
 test:
-	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/environment.py dev $(servers)
+	@$(PYTHON) tools/npm.py $(npm_servers)
 	@$(run) -m pytest $(ARGS)
 
 lint:
@@ -51,6 +56,12 @@ bench-sftp bench-ftp:
 	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
 	@$(run) benchmarks/$(@:bench-%=%).py $(ARGS)
+
+bench-http:
+	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/environment.py dev $(servers)
+	@$(PYTHON) tools/npm.py $(npm_servers)
+	@$(run) benchmarks/over_http.py $(ARGS)
 
 clean:
 	rm -rf .venv .cache .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov

@@ -166,11 +166,13 @@ class Unavailable(StorageError, ConnectionError):
     """The store cannot be reached, or broke off; the same call may work later.
 
     ``retry_after`` is the number of seconds the store asked to be left alone for, if it did.
+    ``final`` says that beginning anew would not help: its parts have been tried again already.
     """
 
     number = errno.ECONNABORTED
     reason = "The storage is unavailable."
     retry_after: float | None = None
+    final: bool = False
 
 
 class Timeout(Unavailable, TimeoutError):

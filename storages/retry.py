@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
 
 from storages.errors import StorageError, Timeout, Unavailable
 
-__all__ = ["NO_RETRY", "Retry", "deadline", "grace", "remaining", "timeout"]
+__all__ = ["NO_RETRY", "Retry", "deadline", "grace", "remaining", "repeat", "timeout"]
+
+T = TypeVar("T")
 
 _deadline: ContextVar[float | None] = ContextVar("storages_deadline", default=None)
 
@@ -37,7 +40,7 @@ class Retry:
 
     def pause(self, attempt: int, error: StorageError) -> float | None:
         """Return the seconds to wait after failed attempt number ``attempt``; None: give up."""
-        if attempt >= self.attempts or not isinstance(error, Unavailable):
+        if attempt >= self.attempts or not isinstance(error, Unavailable) or error.final:
             return None
         if error.retry_after is not None:
             return min(error.retry_after, self.longest)
@@ -47,6 +50,22 @@ class Retry:
 
 
 NO_RETRY = Retry(attempts=1)
+
+
+def repeat(policy: Retry, request: Callable[[], T]) -> T:
+    """Make a request, again where that may help, as ``policy`` says.
+
+    For one of the several requests of a hook, whose others need not be made again.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return request()
+        except Unavailable as error:
+            pause = policy.pause(attempt, error)
+            if pause is None or not sleep(pause):
+                raise
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import django
@@ -36,6 +36,9 @@ class DocumentedDoctest(ContractCase):
     T19 (``default_storage.connection``) is S3's alone. Derive from this before the class that makes
     the storage: the place has to be made first.
     """
+
+    #: What an alternative name has behind its root, as a regular expression.
+    alternative: ClassVar[str] = f"_{SEVEN}"
 
     #: Returns the settings with which the storage is made without arguments, for T21.
     legacy_settings: Callable[[], dict[str, Any]]
@@ -129,7 +132,7 @@ class DocumentedDoctest(ContractCase):
         name = self.expected_name("tests/django_test.txt", second)
         if self.same_name == "alternative":
             root, dot, extension = name.rpartition(".")
-            self.assertRegex(str(two.normal.name), f"^{root}_{SEVEN}{dot}{extension}$")
+            self.assertRegex(str(two.normal.name), f"^{root}{self.alternative}{dot}{extension}$")
         else:
             self.assertEqual(two.normal.name, name)
         self.assertEqual(two.normal.size, len(second))
@@ -219,7 +222,7 @@ class DocumentedDoctest(ContractCase):
         both = django.VERSION >= (5, 1)
         suffixes = one[1:] if both else one[1:][one[1:].rindex(".") :]
         root = one.removesuffix(suffixes)
-        self.assertRegex(two, f"^{re.escape(root)}_{SEVEN}{re.escape(suffixes)}$")
+        self.assertRegex(two, f"^{re.escape(root)}{self.alternative}{re.escape(suffixes)}$")
 
     def test_T17_traversal(self) -> None:
         """``../x`` and ``/x/y`` are refused, and nothing is written."""

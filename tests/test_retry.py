@@ -275,3 +275,26 @@ def test_remote_storages_have_no_paths_whatever_the_name() -> None:
     """``path("")`` is how collectstatic tells; it comes before names are judged."""
     with pytest.raises(NotImplementedError, match="absolute paths"):
         RemoteStorage().path("../x")
+
+
+def test_one_request_of_several_is_repeated_by_itself() -> None:
+    """``repeat`` makes a request again as the policy says, and gives its result."""
+    answers: Iterator[Exception | str] = iter([Unavailable(), Timeout(), "done"])
+    asked: list[Any] = []
+
+    def request() -> str:
+        answer = next(answers)
+        asked.append(answer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert retry.repeat(Retry(attempts=3, backoff=0.001), request) == "done"
+    assert len(asked) == 3
+
+
+def test_what_has_been_repeated_is_not_begun_anew() -> None:
+    """An Unavailable that is final ends the attempts."""
+    error = Unavailable()
+    error.final = True
+    assert Retry(attempts=3).pause(1, error) is None

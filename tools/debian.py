@@ -1,7 +1,9 @@
 """Install the Debian packages that the tests need: ``python3 tools/debian.py``.
 
 The lists are tests/servers/packages.txt, what is installed, and packages-unpacked.txt beside it,
-what is only unpacked into .cache/debian. Nothing is asked of apt when all of them are there.
+what is only unpacked into .cache/debian. A line
+``package | program`` is for a package that is not needed where the program is on PATH, from
+wherever it comes. Nothing is asked of apt when all of them are there.
 """
 
 from __future__ import annotations
@@ -27,9 +29,13 @@ DOWNLOAD = ["apt-get", "download", "-qq", "-o=APT::Sandbox::User=root"]
 
 
 def wanted(path: Path) -> list[str]:
-    """The names in a list, without its comments."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [name for line in lines if (name := line.partition("#")[0].strip())]
+    """The names in a list, without its comments and those whose program is there already."""
+    names = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, _, program = line.partition("#")[0].partition("|")
+        if name.strip() and not (program.strip() and shutil.which(program.strip())):
+            names.append(name.strip())
+    return names
 
 
 def missing(names: list[str]) -> list[str]:

@@ -1,7 +1,12 @@
-"""Make .venv and install one set of requirements: ``python3 tools/environment.py test``.
+"""Make virtual environments: ``python3 tools/environment.py test servers/swift``.
+
+Each argument is a set of requirements, ``requirements/<set>.txt``. They are installed into .venv,
+except those of ``requirements/servers``: a server whose libraries clash with ours gets an
+environment of its own, ``.cache/<server>``.
 
 Runs on the standard library. A set that is installed already costs nothing and needs no network:
-``.venv/installed-<set>`` keeps a hash of everything that decides what would be installed.
+``installed-<set>`` in the environment keeps a hash of everything that decides what would be
+installed.
 """
 
 from __future__ import annotations
@@ -13,8 +18,17 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = ROOT / ".venv"
-PYTHON = ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def place(which: str) -> Path:
+    """The environment into which the set ``which`` is installed."""
+    group, _, name = which.rpartition("/")
+    return ROOT / ".cache" / name if group == "servers" else ROOT / ".venv"
+
+
+def python(environment: Path) -> Path:
+    """The Python of ``environment``."""
+    return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def texts(path: Path) -> list[str]:
@@ -27,28 +41,31 @@ def texts(path: Path) -> list[str]:
     return found
 
 
-def works() -> bool:
-    """Whether .venv has a Python that runs (its base may have been upgraded or removed)."""
-    if not PYTHON.exists():
+def works(environment: Path) -> bool:
+    """Whether its Python runs (the base of it may have been upgraded or removed)."""
+    program = python(environment)
+    if not program.exists():
         return False
-    return subprocess.run([PYTHON, "-c", ""], check=False).returncode == 0
+    return subprocess.run([program, "-c", ""], check=False).returncode == 0
 
 
 def main(which: str) -> None:
-    """Bring .venv up to date with ``requirements/<which>.txt``."""
+    """Bring the environment of ``requirements/<which>.txt`` up to date with it."""
     if sys.version_info < (3, 10):
         sys.exit("Python 3.10 or later is needed; say which one: make PYTHON=python3.12 ...")
     requirements = ROOT / "requirements" / f"{which}.txt"
-    if not works():
-        print("making .venv", flush=True)
-        venv.create(ENVIRONMENT, clear=True, with_pip=True)
-    decides = "\n".join([str(PYTHON), *texts(requirements)])
+    environment = place(which)
+    name, program = environment.relative_to(ROOT), str(python(environment))
+    if not works(environment):
+        print(f"making {name}", flush=True)
+        venv.create(environment, clear=True, with_pip=True)
+    decides = "\n".join([program, *texts(requirements)])
     digest = hashlib.sha256(decides.encode()).hexdigest()
-    stamp = ENVIRONMENT / f"installed-{which}"
+    stamp = environment / f"installed-{which.rpartition('/')[2]}"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
         return
-    print(f"installing requirements/{which}.txt into .venv", flush=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    print(f"installing requirements/{which}.txt into {name}", flush=True)
+    pip = [program, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*pip, "--requirement", str(requirements)], check=False)
     if done.returncode:
         sys.exit(f"pip could not install {requirements.relative_to(ROOT)}: see above")
@@ -56,4 +73,5 @@ def main(which: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    for each in sys.argv[1:]:
+        main(each)

@@ -154,8 +154,15 @@ class ContractCase(_Base):
     page_size: ClassVar[int] = 1000
     """How many entries the service lists at once; directories of about that size are tried."""
 
+    memory_size: ClassVar[int] = 64 * 1024 * 1024
+    """The size of the file that may make a process grow by less than half of it; smaller for
+    servers that are slow with such files."""
+
     slow: ClassVar[bool] = SLOW
     """Whether cases that take seconds run (environment: STORAGES_CONTRACT_SLOW=0 says no)."""
+
+    tree_depth: ClassVar[int] = 60
+    """How many directories deep the deepest tree is."""
 
     huge: ClassVar[bool] = HUGE
     """Whether cases with gigabytes run (environment: STORAGES_CONTRACT_HUGE=1 says yes)."""

@@ -166,8 +166,7 @@ class ListingContract(ContractCase):
     def test_L09_walk_deep(self) -> None:
         """A deep tree does not exhaust Python's stack, and a missing top raises."""
         self.needs("extended")
-        depth = 60
-        name = self.put("/".join("d" * depth) + "/f.txt")
+        name = self.put("/".join("d" * self.tree_depth) + "/f.txt")
         tops = [top for top, _, _ in self.storage.walk()]
         self.assertEqual(len(tops), name.count("/") + 1)
         if not self.lists_missing_as_empty:

@@ -1,0 +1,410 @@
+"""Files in CouchDB: a document for each, with an attachment ``content``.
+
+The document's id is the file's name. It is written together with the attachment, in one request
+(``multipart/related``), so it is there as a whole or not at all, and CouchDB decides by its
+revision who creates a name. Documents of the 1.1.4 release, which have a ``size`` and such an
+attachment, are read as they are.
+
+https://docs.couchdb.org/en/stable/api/document/
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from storages import names
+from storages.base import Entry, Reader, Source, Stat
+from storages.errors import (
+    AlreadyExists,
+    Corrupt,
+    NotFound,
+    OptionError,
+    StorageError,
+    Unavailable,
+)
+from storages.http import (
+    Answer,
+    Body,
+    HTTPStorage,
+    Related,
+    basic,
+    quoted,
+    split_credentials,
+    web_address,
+    with_query,
+)
+from storages.http.answers import words
+from storages.options import Option, type_name, unknown_options
+
+__all__ = ["CouchDBStorage"]
+
+_CONFLICT = 409
+#: CouchDB compresses text and could then give no ranges, and the digest of something else.
+_BINARY = "application/octet-stream"
+#: The words of CouchDB, and of PouchDB, for a database that is not there.
+_NO_DATABASE = {"Database does not exist.", "no_db_file"}
+#: No name comes after it: the last letter of Unicode. Without an end PouchDB leaves names out.
+_LAST = "\U0010fffd"
+#: Documents asked for at once.
+_PAGE = 2000
+#: How often a write begins anew because somebody else replaced the file at that moment.
+_ATTEMPTS = 20
+#: How often content is sent that does not arrive as it was.
+_SENDINGS = 2
+
+
+class _CouchOption(Option):
+    """An option that the dict ``COUCHDB_STORAGE_OPTIONS`` sets too, as in the 1.1.4 release."""
+
+    def __get__(self, instance: object | None, owner: Any = None) -> Any:
+        """Return the value from that dict, else as every option does."""
+        if instance is None:
+            return self
+        given = _told()
+        if self.name in given:
+            return self.checked(given[self.name], f"COUCHDB_STORAGE_OPTIONS[{self.name!r}]")
+        return super().__get__(instance, owner)
+
+    @property
+    def places(self) -> str:
+        """Where a user may set the option, for messages."""
+        return f"COUCHDB_STORAGE_OPTIONS[{self.name!r}] or {super().places}"
+
+
+def _couch_option(*, settings: tuple[str, ...] = (), **declared: Any) -> Any:
+    return _CouchOption(settings=settings, **declared)
+
+
+def _told() -> Mapping[str, Any]:
+    told = getattr(settings, "COUCHDB_STORAGE_OPTIONS", None) or {}
+    if not isinstance(told, Mapping):
+        raise OptionError(f"COUCHDB_STORAGE_OPTIONS must be a dict, not {type_name(told)}.")
+    return told
+
+
+class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
+    """Files in a CouchDB database; a file whose name is taken gets another name."""
+
+    extra = "couchdb"
+    # What the request says is wrong then, not that the name is taken.
+    statuses: ClassVar[Mapping[int, type[StorageError]]] = {412: StorageError}
+
+    server: str = _couch_option(
+        settings=("COUCHDB_DEFAULT_SERVER",),
+        default="http://couchdb.local:5984",
+        type=str,
+        convert=web_address,
+        help="The server's URL; it may hold a user and a password.",
+    )
+    database: str = _couch_option(
+        settings=("COUCHDB_STORAGE_DATABASE",),
+        required=True,
+        type=str,
+        help="The database, which must exist.",
+    )
+    username: str | None = _couch_option(
+        settings=("COUCHDB_STORAGE_USERNAME",), type=str, help="Who logs in."
+    )
+    password: str | None = _couch_option(
+        settings=("COUCHDB_STORAGE_PASSWORD",), type=str, secret=True, help="The password."
+    )
+    base_url: str | None = _couch_option(
+        settings=("COUCHDB_STORAGE_BASE_URL",),
+        type=str,
+        convert=web_address,
+        help="The database's URL for browsers, where it is not server/database.",
+    )
+
+    def __init__(self, **given: Any) -> None:
+        """Take the options; nothing is connected to."""
+        mine = {name for name, option in vars(CouchDBStorage).items() if _is_own(option)}
+        unknown_options("COUCHDB_STORAGE_OPTIONS", _told(), mine)
+        super().__init__(**given)
+
+    # ------------------------------------------------------------------ hooks
+
+    def _stat(self, key: str) -> Stat:
+        return _stat_of(self._document(key))
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:  # noqa: ARG002 - the core compares it
+        return self._open_range(
+            f"{self._url(key)}/content",
+            stat=_stat_of_content,
+            offset=offset,
+            # What the 1.1.4 release stored as text is compressed: its length is not announced.
+            size=lambda: self._stat(key).size,
+            verify=True,
+        )
+
+    def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
+        for _ in range(_SENDINGS):
+            content = Body(source, hash="md5")
+            kind = source.content_type or names.content_type(key)
+            revision = self._put_document(key, content, kind, overwrite=overwrite)
+            # CouchDB compares nothing with what a client says it sends.
+            if self._arrived(key, revision, content):
+                return
+            self._delete_revision(key, revision)
+        raise Corrupt("The content was damaged on its way to the server.")
+
+    def _remove(self, key: str) -> None:
+        for _ in range(_ATTEMPTS):
+            if self._delete_revision(key, self._document(key)["_rev"]):
+                return
+        raise Unavailable("The file is replaced again and again.")
+
+    def _list(self, prefix: str) -> Iterator[Entry]:
+        directory = None
+        for row in self._rows(prefix):
+            rest = _name(row["id"])[len(prefix) + 1 if prefix else 0 :]
+            first, found, _ = rest.partition("/")
+            if found and first != directory:
+                directory = first
+                yield Entry(first, is_dir=True)
+            elif not found and _is_file(row["doc"]):
+                yield Entry(first, stat=_stat_of(row["doc"]))
+
+    def _is_dir(self, key: str) -> bool:
+        return bool(self._page(*_bounds(key), 1)) or not key
+
+    def _remove_many(self, keys: list[str]) -> None:
+        first: StorageError | None = None
+        for at in range(0, len(keys), _PAGE):
+            # Replaced meanwhile, or forbidden: asked for by itself, it tells.
+            for key in self._remove_page(keys[at : at + _PAGE]):
+                try:
+                    self._delete(key)
+                except StorageError as error:
+                    first = first or error
+        if first is not None:
+            raise first
+
+    def _url_of(self, key: str) -> str:
+        base = self.base_url or self._database_url
+        return f"{base}/{quoted(_id(key))}/content"
+
+    # ---------------------------------------------------------------- documents
+
+    def _document(self, key: str, **query: str) -> dict[str, Any]:
+        """Return the file's document, without its content."""
+        document: dict[str, Any] = self._ask("GET", with_query(self._url(key), query)).json()
+        if not _is_file(document):
+            raise NotFound("The document has no attachment named content.")
+        return document
+
+    def _put_document(self, key: str, content: Body, kind: str, *, overwrite: bool) -> str:
+        """Store the document with its content; return its revision."""
+        document = {
+            "_id": _id(key),
+            "size": content.size,
+            "content_type": kind,
+            "modified": datetime.now(timezone.utc).isoformat(),
+            "_attachments": {
+                "content": {"follows": True, "content_type": _BINARY, "length": content.size}
+            },
+        }
+        for _ in range(_ATTEMPTS):
+            revision = self._revision(key) if overwrite else None
+            answer = self._ask(
+                "PUT",
+                self._url(key),
+                body=Related(
+                    {**document, **({"_rev": revision} if revision else {})},
+                    content,
+                    filename="content",
+                ),
+                accept=(_CONFLICT,),
+            )
+            if answer.status != _CONFLICT:
+                stored: str = answer.json()["rev"]
+                return stored
+            if not overwrite:
+                raise AlreadyExists
+        raise Unavailable("The file is replaced again and again.")
+
+    def _revision(self, key: str) -> str | None:
+        """Return the revision of the file that is there."""
+        try:
+            document = self._ask("GET", self._url(key)).json()
+        except NotFound:
+            return None
+        if not _is_file(document):
+            raise AlreadyExists("There is a document of that name that is no file.")
+        found: str = document["_rev"]
+        return found
+
+    def _arrived(self, key: str, revision: str, content: Body) -> bool:
+        """Tell whether the server has, in that revision, what was sent."""
+        try:
+            stored = self._document(key, rev=revision)["_attachments"]["content"]
+        except NotFound:
+            return True  # somebody has replaced or deleted it meanwhile
+        digest = "md5-" + base64.b64encode(content.digest).decode()
+        return bool(stored["length"] == content.size and stored["digest"] == digest)
+
+    def _delete_revision(self, key: str, revision: str) -> bool:
+        """Delete the file if it still has that revision; tell whether it had."""
+        url = with_query(self._url(key), {"rev": revision})
+        return self._ask("DELETE", url, accept=(_CONFLICT,)).status != _CONFLICT
+
+    def _remove_page(self, keys: list[str]) -> list[str]:
+        """Delete files; return those that are still there."""
+        asked = {"keys": [_id(key) for key in keys]}
+        rows = self._post("_all_docs?include_docs=true", asked)["rows"]
+        gone = [
+            {"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True}
+            for row in rows
+            if row.get("doc") and _is_file(row["doc"])
+        ]
+        results = self._post("_bulk_docs", {"docs": gone}) if gone else []
+        return [_name(result["id"]) for result in results if "error" in result]
+
+    def _post(self, path: str, query: Any) -> Any:
+        return self._ask(
+            "POST",
+            f"{self._database_url}/{path}",
+            body=json.dumps(query).encode(),
+            headers={"Content-Type": "application/json"},
+        ).json()
+
+    # ------------------------------------------------------------------ listing
+
+    def _rows(self, prefix: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows below a directory, of a directory in it the first ones only."""
+        start, end = _bounds(prefix)
+        last: str | None = None
+        while True:
+            rows = self._page(start, end, _PAGE)
+            full = len(rows) == _PAGE
+            # Asked for once more, because what comes after it would be passed over if it were gone.
+            if rows and rows[0]["id"] == last:
+                del rows[0]
+            # Design documents and the like are no files.
+            yield from (row for row in rows if not row["id"].startswith("_") and row.get("doc"))
+            if not full or not rows:
+                return
+            last = start = rows[-1]["id"]
+            first, inside, _ = _name(start)[len(prefix) + 1 if prefix else 0 :].partition("/")
+            if inside:
+                start = _after(names.join(prefix, first))
+
+    def _page(self, start: str, end: str, limit: int) -> list[dict[str, Any]]:
+        """Return documents from id ``start`` to before ``end``; their order is that of UTF-8."""
+        query = {
+            "startkey": json.dumps(start),
+            "endkey": json.dumps(end),
+            "inclusive_end": "false",
+            "include_docs": "true",
+            "limit": limit,
+        }
+        rows: list[dict[str, Any]] = self._ask(
+            "GET", with_query(f"{self._database_url}/_all_docs", query)
+        ).json()["rows"]
+        return rows
+
+    # --------------------------------------------------------------- the server
+
+    @property
+    def _database_url(self) -> str:
+        return f"{split_credentials(self.server)[0]}/{quoted(self.database)}"
+
+    def _url(self, key: str) -> str:
+        return f"{self._database_url}/{quoted(_id(key))}"
+
+    def _authorization(self) -> Mapping[str, str]:
+        if self.username is not None:
+            return basic(self.username, self.password or "")
+        _, found = split_credentials(self.server)
+        return basic(*found) if found else {}
+
+    def _refusal(self, answer: Answer) -> StorageError:
+        error = super()._refusal(answer)
+        if isinstance(error, NotFound) and words(answer.content) in _NO_DATABASE:
+            # That says nothing about its files.
+            return StorageError(
+                f"The server has no database {self.database!r}.",
+                hint="Create it: PUT <server>/<database>.",
+            )
+        return error
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return what a migration needs, without the password that a URL may hold."""
+        path, positional, given = super().deconstruct()
+        if "server" in given:
+            given["server"] = split_credentials(given["server"])[0]
+        return path, positional, given
+
+
+def _is_own(option: object) -> bool:
+    return isinstance(option, _CouchOption)
+
+
+def _id(key: str) -> str:
+    """Return the id of the document: the name, but CouchDB keeps ``_`` at the front for itself."""
+    return f"./{key}" if key.startswith("_") else key
+
+
+def _name(document: str) -> str:
+    # No name begins so.
+    return document.removeprefix("./")
+
+
+def _bounds(directory: str) -> tuple[str, str]:
+    """Return the first id below a directory, and the first one after it."""
+    return (f"{_id(directory)}/", _after(directory)) if directory else ("", _LAST)
+
+
+def _after(directory: str) -> str:
+    return f"{_id(directory)}0"  # which follows "/"
+
+
+def _is_file(document: Mapping[str, Any]) -> bool:
+    return "content" in document.get("_attachments", {})
+
+
+def _stat_of(document: Mapping[str, Any]) -> Stat:
+    content = document["_attachments"]["content"]
+    return Stat(
+        size=content["length"],
+        modified=_moment(document.get("modified")),
+        version=content["digest"].removeprefix("md5-"),
+        checksum=_checksum(content["digest"].removeprefix("md5-"), content["content_type"]),
+        content_type=document.get("content_type") or content["content_type"],
+    )
+
+
+def _moment(text: Any) -> datetime | None:
+    """Return the time that we wrote; documents of others may have anything there."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _stat_of_content(answer: Answer, size: int) -> Stat:
+    """The attachment's own answer tells neither the time nor, if it is ours, the content's type."""
+    kind = answer.headers.get("Content-Type", "")
+    return Stat(
+        size=size,
+        version=answer.etag,
+        checksum=_checksum(answer.etag, kind),
+        content_type=None if kind == _BINARY else kind or None,
+    )
+
+
+def _checksum(digest: str | None, content_type: str) -> str | None:
+    """Return the MD5 of the content; that of what may be compressed is of something else."""
+    if digest is None or content_type != _BINARY:
+        return None
+    try:
+        return f"md5:{base64.b64decode(digest, validate=True).hex()}"
+    except binascii.Error:
+        return None

@@ -1,0 +1,280 @@
+"""The storage: what its hooks ask of a node."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from storages import names, retry
+from storages.backends.ipfs import cids
+from storages.backends.ipfs.options import IPFSOptions
+from storages.backends.ipfs.reading import Small, Streamed
+from storages.errors import (
+    Corrupt,
+    IsADirectory,
+    NotFound,
+    StorageError,
+    StorageFull,
+    Timeout,
+)
+from storages.files import Mode
+from storages.http import (
+    Answer,
+    Multipart,
+    Verified,
+    basic,
+    bearer,
+    quoted,
+    split_credentials,
+    with_query,
+)
+from storages.http.answers import words
+from storages.readers import Entry, Reader, Stat
+from storages.staging import Source, staged
+
+__all__ = ["InterPlanetaryFileSystemStorage"]
+
+#: What a node's words mean; it answers 500 to everything.
+_SAYINGS: tuple[tuple[str, type[StorageError]], ...] = (
+    ("not pinned", NotFound),
+    ("no link named", NotFound),
+    ("file does not exist", NotFound),
+    ("could not find", NotFound),
+    ("not found", NotFound),
+    ("invalid path", NotFound),
+    ("invalid cid", NotFound),
+    ("is a directory", IsADirectory),
+    ("timed out", Timeout),
+    ("deadline exceeded", Timeout),
+    ("no space left", StorageFull),
+)
+_FAILED = 500
+#: How the content is cut and hashed: the same content must have the same name on every node.
+_LAYOUT = {
+    "chunker": "size-262144",
+    "hash": "sha2-256",
+    "trickle": "false",
+    "progress": "false",
+}
+
+
+class InterPlanetaryFileSystemStorage(IPFSOptions):
+    """Files in IPFS, added and pinned by a node.
+
+    The name of a file is its content identifier, whatever name it was given: the same content has
+    the same name. ``delete()`` unpins it, which leaves the content to the node's garbage collector
+    and to whoever else has it.
+    """
+
+    # Where it is imported from, in settings and migrations.
+    __module__ = "storages.backends.ipfs"
+
+    # ------------------------------------------------------------------ hooks
+
+    def _stat(self, key: str) -> Stat:
+        told = self._told_of(key)
+        if told["Type"] != "file":
+            raise IsADirectory
+        return self._stat_of(key, int(told["Size"]))
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:  # noqa: ARG002 - a CID has one
+        self._require_cid(key)
+        answer = self._stream_command("cat", arg=f"/ipfs/{key}", offset=offset or None)
+        try:
+            return self._reader(key, answer, offset)
+        except BaseException:
+            answer.close()
+            raise
+
+    def _reader(self, key: str, answer: Answer, offset: int) -> Reader:
+        announced = answer.headers.get("X-Content-Length", "")
+        size = offset + int(announced) if announced.isdigit() else None
+        head = b""
+        if not offset and (size is None or size <= cids.LEAF):
+            head = _read_up_to(answer, cids.LEAF + 1)
+            if len(head) <= cids.LEAF and self._is_whole(key, head):
+                answer.close()
+                return Small(self._stat_of(key, len(head)), head)
+        if size is None:
+            # Nothing else tells a whole file from one that broke off.
+            size = int(self._told_of(key)["Size"])
+        stat = self._stat_of(key, size)
+        reader = Streamed(stat, answer, offset, head)
+        if not offset and size and stat.checksum:
+            return Verified(reader, *stat.checksum.split(":"))
+        return reader
+
+    def _is_whole(self, key: str, content: bytes) -> bool:
+        """Tell whether ``content`` is certainly the file: its hash, or else its length, is told."""
+        if "/" in key:
+            return False
+        if (same := cids.parse(key).is_of_leaf(content)) is not False:
+            return bool(same)
+        told = self._told_of(key)
+        if not told.get("Blocks") and int(told["Size"]) <= cids.LEAF:
+            raise Corrupt("The node sent other content than the name stands for.")
+        return False
+
+    def _list(self, prefix: str) -> Iterator[Entry]:
+        raise NotImplementedError("IPFS has no directory of what a storage has saved.")
+
+    def _remove(self, key: str) -> None:
+        if not cids.is_path(key):
+            raise NotFound
+        if not self.unpin_on_delete:
+            return
+        self._command("pin/rm", arg=key)
+
+    def _is_dir(self, key: str) -> bool:
+        if key:
+            return False
+        self._command("version")
+        return True
+
+    def _url_of(self, key: str) -> str:
+        name = quoted(key, safe="/")
+        if "{cid}" in self.gateway_url:
+            cid, _, rest = name.partition("/")
+            url = self.gateway_url.replace("{cid}", cid)
+            return f"{url}/{rest}" if rest else url
+        return f"{self.gateway_url}/{name}"
+
+    # --------------------------------------------------------------- Django's API
+
+    def get_valid_name(self, name: str) -> str:
+        """Return ``name``: what a file is saved as does not matter."""
+        return name
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:  # noqa: ARG002 - Django's interface
+        """Return ``name``: a file is saved under its content's name, which is never taken."""
+        return names.file_name(name)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether the node has pinned the file; ``""``: whether it answers."""
+        key = names.directory_name(name)
+        if not key:
+            return self._call("is_dir", key, lambda: self._is_dir(key))
+        if not cids.is_path(key):
+            return False
+        return self._call("exists", key, lambda: self._is_pinned(key))
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        if Mode.parse(mode).writes:
+            raise io.UnsupportedOperation(
+                "The name of a file in IPFS follows from its content: use save()."
+            )
+        return super()._open(name, mode)
+
+    def _save(self, name: str, content: Any) -> str:
+        key = names.file_name(name)
+        with staged(content, self._progress(key, "write")) as source:
+            return self._call("write", key, lambda: self._add(source), source)
+
+    # ---------------------------------------------------------------- commands
+
+    def _add(self, source: Source) -> str:
+        """Add and pin the content; return its CID."""
+        version_1 = self.cid_version == 1
+        query = {
+            **_LAYOUT,
+            "pin": "true",
+            "cid-version": str(self.cid_version),
+            "raw-leaves": "true" if version_1 else "false",
+            "cid-base": "base32" if version_1 else None,
+        }
+        source.seek(0)
+        answer = self._ask("POST", self._url("add", query), body=Multipart(source))
+        told = [line for line in answer.content.splitlines() if line.strip()]
+        added = _json(told[-1]) if told else {}
+        if not isinstance(added.get("Hash"), str):
+            raise StorageError(f"The node did not add the file: {words(answer.content)}")
+        cid: str = added["Hash"]
+        if not cids.is_path(cid):
+            raise Corrupt("The node answered with what is no CID.")
+        if source.size <= cids.LEAF:
+            source.seek(0)
+            if cids.parse(cid).is_of_leaf(source.read()) is False:
+                raise Corrupt("The node added other content than it was sent.")
+        return cid
+
+    def _told_of(self, key: str) -> Mapping[str, Any]:
+        self._require_cid(key)
+        told: Mapping[str, Any] = self._command("files/stat", arg=f"/ipfs/{key}").json()
+        return told
+
+    def _is_pinned(self, key: str) -> bool:
+        try:
+            self._command("pin/ls", arg=key, type="recursive")
+        except NotFound:
+            return False
+        return True
+
+    def _require_cid(self, key: str) -> None:
+        if not cids.is_path(key):
+            raise NotFound("The name is no content identifier, so it cannot be a file in IPFS.")
+
+    def _stat_of(self, key: str, size: int) -> Stat:
+        digest = None if "/" in key else cids.parse(key).sha256
+        return Stat(size, version=key, checksum=digest and f"sha256:{digest}")
+
+    def _command(self, command: str, **arguments: Any) -> Answer:
+        return self._ask("POST", self._url(command, self._with_timeout(command, arguments)))
+
+    def _stream_command(self, command: str, **arguments: Any) -> Answer:
+        return self._stream("POST", self._url(command, self._with_timeout(command, arguments)))
+
+    def _with_timeout(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Bound what the node does to find content, so that it answers before we give up."""
+        if command in {"cat", "files/stat"}:
+            seconds = max(1, int(0.9 * retry.timeout(self.read_timeout)))
+            arguments = {**arguments, "timeout": f"{seconds}s"}
+            if self.offline:
+                arguments["offline"] = "true"
+        return arguments
+
+    def _url(self, command: str, query: Mapping[str, Any]) -> str:
+        return with_query(f"{split_credentials(self.api_url)[0]}/{command}", query)
+
+    # --------------------------------------------------------------- the server
+
+    def _authorization(self) -> Mapping[str, str]:
+        if self.token:
+            return bearer(self.token)
+        if self.username is not None:
+            return basic(self.username, self.password or "")
+        _, found = split_credentials(self.api_url)
+        return basic(*found) if found else {}
+
+    def _refusal(self, answer: Answer) -> StorageError:
+        error = super()._refusal(answer)
+        if answer.status != _FAILED:
+            return error
+        said = words(answer.content).lower()
+        kind = next((kind for part, kind in _SAYINGS if part in said), StorageError)
+        return kind(str(error))
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return what a migration needs, without the password that a URL may hold."""
+        path, positional, given = super().deconstruct()
+        if "api_url" in given:
+            given["api_url"] = split_credentials(given["api_url"])[0]
+        return path, positional, given
+
+
+def _read_up_to(answer: Answer, count: int) -> bytes:
+    """Return so many bytes, or all there are."""
+    blocks = []
+    while count and (block := answer.read_block(count)):
+        blocks.append(block)
+        count -= len(block)
+    return b"".join(blocks)
+
+
+def _json(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise Corrupt("The node's answer is no JSON.") from error
+    return found if isinstance(found, dict) else {}

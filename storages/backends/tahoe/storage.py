@@ -1,0 +1,163 @@
+"""The storage: what its hooks ask of a Tahoe-LAFS gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from storages import names
+from storages.backends.tahoe import caps
+from storages.backends.tahoe.listing import Description
+from storages.backends.tahoe.numbering import NumberedNames
+from storages.backends.tahoe.reading import Guarded, Small
+from storages.backends.tahoe.requests import TahoeRequests
+from storages.errors import (
+    AlreadyExists,
+    DirectoryNotEmpty,
+    IsADirectory,
+    NotADirectory,
+    NotFound,
+    NoURL,
+    Unavailable,
+)
+from storages.http import Answer, quoted
+from storages.readers import Entry, Reader, Stat
+from storages.retry import repeat
+from storages.staging import Source
+
+__all__ = ["TahoeStorage"]
+
+
+class TahoeStorage(NumberedNames, TahoeRequests):
+    """Files in a directory of a Tahoe-LAFS grid, through the web API of a node.
+
+    Saving a name again gives the second file another one, ``name_1.txt``. Deleting a file unlinks
+    it: who has its URL can read it as long as the storage servers keep its shares.
+    """
+
+    # Where it is imported from, in settings and migrations.
+    __module__ = "storages.backends.tahoe"
+
+    real_directories = True
+
+    def _stat(self, key: str) -> Stat:
+        return self._stat_of(self._file(key))
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        url = self._url(key)
+        whole: list[bytes] = []
+
+        def unknown() -> int:
+            raise IsADirectory  # the answer is a page about it
+
+        def stat(answer: Answer, size: int) -> Stat:
+            if "Accept-Ranges" not in answer.headers:
+                raise IsADirectory
+            if answer.etag is None and answer.length == size <= caps.LITERAL:
+                whole.append(answer.read_all(size))
+                return Stat(size, version=caps.literal_version(whole[0]))
+            return Stat(size, version=(answer.etag or "").removesuffix("-") or None)
+
+        # A part of a file as small as that does not tell its version.
+        start = 0 if caps.is_literal_version(version) else offset
+        reader = self._open_range(url, stat=stat, offset=start, size=unknown)
+        if whole:
+            reader.close()
+            return Small(reader.stat, whole[0], offset)
+
+        def again(length: int) -> bytes:
+            return self._ask("GET", url, headers={"Range": f"bytes=-{length}"}).content
+
+        return Guarded(reader, start, again)
+
+    def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
+        self._make_parents(key)
+        self._put_at(key, source, {"format": "CHK"}, overwrite=overwrite)
+
+    def _remove(self, key: str) -> None:
+        with self._described(self._url(key)) as found:
+            if found.kind == "dirnode":
+                self._remove_directory(key, found)
+                return
+        self._ask("DELETE", self._url(key))
+
+    def _remove_directory(self, key: str, found: Description) -> None:
+        """Unlink an empty directory: the gateway would unlink a full one as well."""
+        told: dict[str, Any] = {}
+        for _ in found.children(told):
+            raise DirectoryNotEmpty
+        self._directories.forget(key)
+        self._ask("DELETE", self._url(key))
+        # Somebody may have saved into it since it was found empty.
+        cap = told.get("rw_uri", told["ro_uri"])
+        with self._described(self._url_at(cap)) as unlinked:
+            late = {name: about for name, _, about in unlinked.children()}
+        if late:
+            self._put_back(key, cap, late)
+            raise DirectoryNotEmpty
+
+    def _put_back(self, key: str, cap: str, children: dict[str, Any]) -> None:
+        try:
+            self._link(key, cap, overwrite=False)
+        except AlreadyExists:  # made anew, for another file
+            for name, told in children.items():
+                self._link(f"{key}/{name}", told.get("rw_uri", told["ro_uri"]), overwrite=False)
+
+    def _list(self, prefix: str) -> Iterator[Entry]:
+        with self._described(self._url(prefix)) as found:
+            if found.kind != "dirnode":
+                raise NotADirectory
+            for name, kind, told in found.children():
+                if _is_a_name(name):
+                    known = kind == "filenode" and "size" in told
+                    stat = self._stat_of(told) if known else None
+                    yield Entry(name, is_dir=kind == "dirnode", stat=stat)
+
+    def _is_dir(self, key: str) -> bool:
+        try:
+            with self._described(self._url(key)) as found:
+                return found.kind == "dirnode"
+        except (NotFound, NotADirectory):
+            return False
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> Any:
+        """Link the same file, which cannot change."""
+        told = self._file(key)
+        if told["mutable"]:
+            return NotImplemented  # another program's; both names would be of what can change
+        self._link(target, told["ro_uri"], overwrite=overwrite)
+        return None
+
+    def _move(self, key: str, target: str, *, overwrite: bool) -> None:
+        """Link, then unlink.
+
+        ``t=relink`` does the same, but takes spaces off both names, and makes the directory of the
+        original when that is missing.
+        """
+        told = self._file(key)
+        self._link(target, told.get("rw_uri", told["ro_uri"]), overwrite=overwrite)
+        try:
+            repeat(self.retry, lambda: self._ask("DELETE", self._url(key), accept=(404,)))
+        except Unavailable as error:
+            error.final = True  # begun anew, it would meet its own link
+            raise
+
+    def _url_of(self, key: str) -> str:
+        if not key or key.endswith("/"):
+            raise NoURL("A directory has no URL: whoever had it could read all that is in it.")
+        told = self._reading(lambda: self._call("url", key, lambda: self._file(key)))
+        base = self.base_url or self.tahoe_base_url
+        cap, name = quoted(told["ro_uri"]), quoted(key.rpartition("/")[2])
+        if self.url_style == "named":
+            return f"{base}named/{cap}/{name}"
+        return f"{base}file/{cap}/@@named=/{name}"
+
+
+def _is_a_name(name: str) -> bool:
+    """Tell whether a name here can be this; other programs may have given others."""
+    try:
+        return "/" not in name and names.file_name(name) == name
+    except SuspiciousFileOperation:
+        return False
