@@ -66,9 +66,9 @@ class Connection:
                 each.abandon()
 
 
-@dataclass
+@dataclass(repr=False)  # it would show passwords
 class Connector:
-    """Where to connect and as whom; equal ones make equal connections."""
+    """Where to connect and as whom."""
 
     host: str
     params: Mapping[str, Any]
@@ -79,9 +79,8 @@ class Connector:
     connect_timeout: float
     timeout: float
     keepalive: int
-    max_idle: float
-    _asked: list[str] = field(default_factory=list, compare=False, repr=False)
-    _asking: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+    _asked: list[str] = field(default_factory=list)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def connect(self) -> Connection:
         """Connect and log in; ask for a password at the terminal where that is wanted."""
