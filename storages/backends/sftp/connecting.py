@@ -45,6 +45,14 @@ class Connection:
     session: Session
     server: str
     before: list[Any] = field(default_factory=list)
+    _sftp: Any = None
+
+    @property
+    def sftp(self) -> Any:
+        """A client of paramiko's own on the same connection."""
+        if self._sftp is None or self._sftp.get_channel().closed:
+            self._sftp = self.client.open_sftp()
+        return self._sftp
 
     @property
     def is_openssh(self) -> bool:

@@ -243,10 +243,10 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
     def sftp(self) -> Any:
         """This thread's connection as paramiko's SFTP client, for what Django's API lacks.
 
-        Close it when done.
+        It is closed with the connection; one that was closed is opened again.
         """
         with self._connected() as connection:
-            return connection.client.open_sftp()
+            return connection.sftp
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
