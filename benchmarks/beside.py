@@ -33,6 +33,7 @@ from tests.faults.proxy import TCPProxy  # noqa: E402
 PEER = ROOT / ".venv" / "django-storages-1.14.6-{}"
 NONE = "\N{EN DASH}"
 MILLISECOND = 1e-3
+COLUMNS = ("round trips", "kB moved", "MiB of memory")
 Figures = dict[str, Any]
 Results = dict[str, dict[str, Figures]]
 
@@ -160,7 +161,7 @@ class Benchmark:
             *others,
             "now",
             *(f"{other} / now" for other in others),
-            *("round trips, 1.14.6", "now", "kB moved, 1.14.6", "now", "MiB, 1.14.6", "now"),
+            *(f"{what}, {who}" for what in COLUMNS for who in ("1.14.6", "now")),
         ]
 
     def table(self, results: Results, size: int) -> str:

@@ -146,7 +146,7 @@ def rows(size: int, goals: Mapping[str, str]) -> dict[str, Row]:
         "exists": Row("exists()", asking("exists")),
         "size": Row("size()", asking("size")),
         "list": Row("list 1,000 names", listing, times=5),
-        "begin": Row(f"first 10 bytes of {large}", beginning, size=size, times=5, warm_up=False),
+        "begin": Row(f"first 10 bytes of {large}", beginning, size=size, times=5),
         "save-many": Row("save 500 files of 1 kB", saving_all, ALL, times=1, counts=False),
         "save-large": big(f"save {large}", saving, ("raw", "peer", "ours")),
         "read-large": big(f"open and read {large}", reading, ("raw", "peer", "ours"), times=1),

@@ -181,9 +181,16 @@ HEADINGS = (
 )
 
 
-def table(server_name: str, results: Results, size: int) -> str:
+def table(server_name: str, results: Results, size: int, rounds: int) -> str:
     """One server's results as reStructuredText."""
-    lines = [f"On {server_name}:", "", ".. list-table::", "   :header-rows: 1", ""]
+    best = f"the best of {rounds} rounds" if rounds > 1 else "of one round"
+    lines = [
+        f"On {server_name}, each figure {best}:",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+    ]
     for row in [HEADINGS, *(cells(rows(size)[name], found) for name, found in results.items())]:
         lines += [f"   {'*' if at == 0 else ' '} - {cell}" for at, cell in enumerate(row)]
     return "\n".join(lines)
@@ -201,7 +208,7 @@ def hashing() -> str:
         f"{kind} {times(min(timeit.repeat(partial(work, block), number=10, repeat=20)) / 10)}"
         for kind, work in kinds.items()
     ]
-    return f"Hashing 1 MB took, in that run: {', '.join(found)}."
+    return f"Hashing 1 MB took, in this run: {', '.join(found)}."
 
 
 def write(text: str) -> None:
@@ -232,7 +239,7 @@ def main() -> None:
     for name in given.server:
         print(f"{name}: {' | '.join(HEADINGS)}", flush=True)
         results = measure(name, given.rows or list(rows(size)), size, given.rounds)
-        tables.append(table(name, results, size))
+        tables.append(table(name, results, size, given.rounds))
         failures += [f"{name}: {it}" for row in results for it in missed(row, size, results)]
     if given.docs:
         reached = [f"Goals that this run missed: {'; '.join(failures)}."] if failures else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from storages import checks
 from storages.backends import sftpstorage
 from storages.backends.sftp import SFTPStorage, SFTPStorageFile
 from storages.errors import NoURL, OptionError
+from storages.options import options_of
 from storages.redact import redacted
 
 SFTP = "storages.backends.sftp.SFTPStorage"
@@ -185,6 +187,20 @@ def test_urls(settings: dict[str, Any], options: dict[str, Any], url: str | None
                 storage.url("a/ü b?.txt")
         else:
             assert storage.url("a/ü b?.txt").startswith(url)
+
+
+# ---------------------------------------------------------------------- docs
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.mark.parametrize("page", ["backends/sftp.rst", "django-storages.rst"])
+def test_every_setting_that_is_named_exists(page: str) -> None:
+    """So nobody pastes what has no effect."""
+    known = {setting for option in options_of(SFTPStorage).values() for setting in option.settings}
+    named = set(re.findall(r"\bSFTP_[A-Z_]*[A-Z]\b", (DOCS / page).read_text()))
+    assert named
+    assert named <= known
 
 
 # -------------------------------------------------------------------- checks

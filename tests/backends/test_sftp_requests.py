@@ -425,6 +425,11 @@ def test_other_settings_make_other_connections(place: Place, storage: SFTPStorag
 
 def test_paramikos_own_client_is_at_hand(place: Place, storage: SFTPStorage) -> None:
     """On the same connection, for what Django's API lacks."""
-    with storage.sftp as client:
-        assert "there.txt" in client.listdir(place.root)
+    client = storage.sftp
+    assert "there.txt" in client.listdir(place.root)
+    assert storage.sftp is client
+    client.close()
+    assert "there.txt" in storage.sftp.listdir(place.root)
     assert len(storage._pool) == 1
+    storage.close()
+    assert "there.txt" in storage.sftp.listdir(place.root)

@@ -45,6 +45,14 @@ class Connection:
     session: Session
     server: str
     before: list[Any] = field(default_factory=list)
+    _sftp: Any = None
+
+    @property
+    def sftp(self) -> Any:
+        """A client of paramiko's own on the same connection."""
+        if self._sftp is None or self._sftp.get_channel().closed:
+            self._sftp = self.client.open_sftp()
+        return self._sftp
 
     @property
     def is_openssh(self) -> bool:
@@ -66,9 +74,9 @@ class Connection:
                 each.abandon()
 
 
-@dataclass
+@dataclass(repr=False)  # it would show passwords
 class Connector:
-    """Where to connect and as whom; equal ones make equal connections."""
+    """Where to connect and as whom."""
 
     host: str
     params: Mapping[str, Any]
@@ -79,9 +87,8 @@ class Connector:
     connect_timeout: float
     timeout: float
     keepalive: int
-    max_idle: float
-    _asked: list[str] = field(default_factory=list, compare=False, repr=False)
-    _asking: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+    _asked: list[str] = field(default_factory=list)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def connect(self) -> Connection:
         """Connect and log in; ask for a password at the terminal where that is wanted."""

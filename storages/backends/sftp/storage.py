@@ -243,10 +243,10 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
     def sftp(self) -> Any:
         """This thread's connection as paramiko's SFTP client, for what Django's API lacks.
 
-        Close it when done.
+        It is closed with the connection; one that was closed is opened again.
         """
         with self._connected() as connection:
-            return connection.client.open_sftp()
+            return connection.sftp
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -256,7 +256,7 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
     @property
     def _pool(self) -> PerThread[Connection]:
         """The connections that the options and settings of this moment ask for."""
-        connector = Connector(
+        wanted = (
             self.host,
             self.params,
             self.private_key,
@@ -268,18 +268,18 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
             self.keepalive,
             self.max_idle,
         )
-        known: tuple[Connector, PerThread[Connection]] | None = self.__dict__.get("_connections")
-        if known is None or known[0] != connector:
+        known: tuple[Any, PerThread[Connection]] | None = self.__dict__.get("_connections")
+        if known is None or known[0] != wanted:
             self.close()
             pool = PerThread(
-                connector.connect,
+                Connector(*wanted[:-1]).connect,
                 Connection.close,
                 is_alive=Connection.is_alive,
                 reusable=lambda error: not isinstance(error, Unavailable),
-                max_idle=connector.max_idle,
+                max_idle=self.max_idle,
                 abandon=Connection.abandon,
             )
-            known = self.__dict__["_connections"] = connector, pool
+            known = self.__dict__["_connections"] = wanted, pool
         return known[1]
 
     def close(self) -> None:
@@ -290,11 +290,11 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
 
     @property
     def _writer(self) -> Writer:
-        wanted = Writer(self._root, self.file_mode, self.dir_mode, self.uid, self.gid)
-        known: Writer | None = self.__dict__.get("_kept_writer")
-        if known is None or known != wanted:
-            known = self.__dict__["_kept_writer"] = wanted
-        return known
+        wanted = self._root, self.file_mode, self.dir_mode, self.uid, self.gid
+        known: tuple[Any, Writer] | None = self.__dict__.get("_kept_writer")
+        if known is None or known[0] != wanted:
+            known = self.__dict__["_kept_writer"] = wanted, Writer(*wanted)
+        return known[1]
 
     @property
     def _root(self) -> str:

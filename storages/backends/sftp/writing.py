@@ -75,9 +75,9 @@ class Writer:
     dir_mode: int | None
     uid: int | None
     gid: int | None
-    publishing: Publishing = field(default_factory=Publishing, compare=False)
+    publishing: Publishing = field(default_factory=Publishing)
     #: Temporary files that are left, since the connection was lost.
-    orphans: set[str] = field(default_factory=set, compare=False)
+    orphans: set[str] = field(default_factory=set)
 
     def write(self, connection: Connection, path: str, source: Source, *, overwrite: bool) -> None:
         """Store ``source`` under ``path``."""
