@@ -13,7 +13,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from storages.errors import StorageError, Unavailable
 
@@ -98,10 +98,14 @@ class PerThread(Generic[C]):
         An exception that passes through closes it, unless it is one that leaves it usable.
         """
         slot = self._slot()
-        while not self._enter(slot):  # closed since, by somebody else
-            slot = self._slot()
-        with self._using(slot):
-            yield slot.connection
+        try:
+            while not self._enter(slot):  # closed since, by somebody else
+                slot = self._slot()
+            with self._using(slot):
+                yield slot.connection
+        finally:
+            # A library that keeps what it tried in vain, in circles, keeps its callers' variables.
+            del slot
 
     @contextmanager
     def hold(self, connection: C) -> Iterator[None]:
@@ -184,16 +188,19 @@ class PerThread(Generic[C]):
 
     def _slot(self) -> _Slot[C]:
         slot: _Slot[C] | None = self._local.__dict__.get("slot")
-        if slot is not None and not self._usable(slot):
-            self.drop()
-            slot = None
-        if slot is None:
-            slot = self._local.slot = _Slot(self._connect(), self._close_one)
-            with self._lock:
-                self._slots.add(slot)
-                if self._max_idle is not None and self._closer is None:
-                    self._close_later(self._max_idle)
-        return slot
+        if slot is not None and self._usable(slot):
+            return slot
+        del slot  # as in get()
+        self.drop()
+        self._open()
+        return cast("_Slot[C]", self._local.slot)
+
+    def _open(self) -> None:
+        self._local.slot = _Slot(self._connect(), self._close_one)
+        with self._lock:
+            self._slots.add(self._local.slot)
+            if self._max_idle is not None and self._closer is None:
+                self._close_later(self._max_idle)
 
     def _usable(self, slot: _Slot[C]) -> bool:
         if not slot.close.alive or slot.process != os.getpid():

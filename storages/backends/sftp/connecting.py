@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import io
-import shlex
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +17,7 @@ from typing import Any
 from storages import retry
 from storages.backends.sftp.hostkeys import HostKeys, policy_for
 from storages.backends.sftp.session import Session
+from storages.backends.sftp.wire import CommandSocket, Wire, filled, opened_socket
 from storages.errors import OptionError, PermissionDenied, StorageError, Timeout, Unavailable
 from storages.libraries import library
 
@@ -29,8 +28,6 @@ _PORT = 22
 WINDOW = 8 * 1024 * 1024
 #: OpenSSH has both, they are as strong as what paramiko prefers, and twice as fast.
 FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
-#: Seconds that a proxy_command has to end when it is told to.
-_LAST_WORDS = 5.0
 #: What SSHClient says, and not as an AuthenticationException, when it has nothing to try.
 _NOTHING_TO_TRY = "No authentication methods available"
 #: What it says as an AuthenticationException, though nobody judged the login.
@@ -164,10 +161,10 @@ class Connector:
         if command is not None:
             user = params.get("username") or getpass.getuser()
             values = {"%h": host, "%p": str(params["port"]), "%r": user, "%%": "%"}
-            return CommandSocket(_filled(command, values))
+            return CommandSocket(filled(command, values))
         if jump is not None:
             return self._jump(paramiko, jump, host, params, before)
-        return _opened_socket(host, int(params["port"]), self._patience)
+        return opened_socket(host, int(params["port"]), self._patience)
 
     def _jump(
         self,
@@ -232,89 +229,6 @@ class _LoginError(Exception):
         self.hint = hint
 
 
-class Wire:
-    """A socket on which sending gives up when the other side takes nothing any more.
-
-    paramiko tries for ever: it takes a timeout for the sign to look whether it was closed.
-    """
-
-    def __init__(self, sock: Any, patience: float) -> None:
-        self._sock = sock
-        self._patience = patience
-        self._stalled: float | None = None
-        self._closed = False
-
-    def recv(self, size: int) -> Any:
-        """Return what has come; nothing, once the socket was closed here."""
-        try:
-            return self._sock.recv(size)
-        except OSError:
-            if self._closed:
-                return b""
-            raise
-
-    def send(self, data: Any) -> int:
-        """Send some of ``data``; return how many bytes."""
-        try:
-            count = int(self._sock.send(data))
-        except TimeoutError:
-            now = time.monotonic()
-            self._stalled = self._stalled or now
-            if now - self._stalled > retry.timeout(self._patience):
-                raise ConnectionAbortedError("The server takes nothing any more.") from None
-            raise
-        self._stalled = None
-        return count
-
-    def abandon(self) -> None:
-        """Close this process's end, which others still use."""
-        with contextlib.suppress(OSError):
-            self._sock.close()
-
-    def close(self) -> None:
-        """Close the socket, and wake up who waits for it."""
-        self._closed = True
-        with contextlib.suppress(OSError, AttributeError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-class CommandSocket:
-    """A socket whose other end is the input and output of a program."""
-
-    def __init__(self, command: str) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._sock = ours
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - the project's own setting
-                    shlex.split(command), stdin=theirs.fileno(), stdout=theirs.fileno()
-                )
-            except OSError as error:
-                ours.close()
-                raise OptionError(f"SFTPStorage: proxy_command: {error.strerror}.") from error
-
-    def shutdown(self, how: int) -> None:
-        """Tell the program that nothing more comes."""
-        self._sock.shutdown(how)
-
-    def close(self) -> None:
-        """Close the socket, and end the program."""
-        self._sock.close()
-        self._process.terminate()
-        try:
-            self._process.wait(_LAST_WORDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
 def _factory(paramiko: Any, keys: HostKeys) -> Any:
     """Return what makes a transport that prefers what we know and what is fast."""
 
@@ -337,37 +251,6 @@ def _algorithms(kind: str) -> tuple[str, ...]:
 def _first(preferred: Any, known: Any) -> list[str]:
     chosen = [name for name in dict.fromkeys(preferred) if name in known]
     return [*chosen, *(name for name in known if name not in chosen)]
-
-
-def _opened_socket(host: str, port: int, timeout: float) -> socket.socket:
-    """Connect to the first address of the host that answers, in ``timeout`` seconds in all."""
-    until = time.monotonic() + timeout
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    failure: OSError = OSError("The host has no address.")
-    for number, (family, kind, protocol, _, address) in enumerate(found):
-        left = until - time.monotonic()
-        if left <= 0:
-            break
-        opened = socket.socket(family, kind, protocol)
-        try:
-            # An address that swallows everything leaves time for the others.
-            opened.settimeout(left / (len(found) - number))
-            opened.connect(address)
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        except OSError as error:
-            opened.close()
-            failure = error
-        else:
-            return opened
-    raise failure
-
-
-def _filled(command: str, values: Mapping[str, str]) -> str:
-    """Return a ProxyCommand with %h, %p and %r in place; each stays one word."""
-    for name, value in values.items():
-        command = command.replace(name, value if name == "%%" else shlex.quote(value))
-    return command
 
 
 def _parsed_key(paramiko: Any, key: str, passphrase: str | None) -> Any:
