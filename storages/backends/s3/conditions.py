@@ -25,6 +25,7 @@ from storages.backends.s3.faults import NotSupported
 from storages.backends.s3.recent import Recent
 from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
 from storages.events import logger
+from storages.retry import repeat
 from storages.staging import Source, temporary_name
 
 if TYPE_CHECKING:
@@ -108,11 +109,11 @@ def _try(storage: S3Storage, kind: Kind, beside: str) -> bool | None:
     }
     can: bool | None = False
     try:
-        multipart.repeat(storage, lambda: storage._request("put_object", key, **put))
+        repeat(storage.retry, lambda: storage._request("put_object", key, **put))
         try:
-            can = multipart.repeat(storage, tries[kind])
+            can = repeat(storage.retry, tries[kind])
         finally:
-            multipart.repeat(storage, lambda: storage._request("delete_object", key))
+            repeat(storage.retry, lambda: storage._request("delete_object", key))
     except AlreadyExists:
         return True
     except PermissionDenied as error:

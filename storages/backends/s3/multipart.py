@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from storages.backends.s3.faults import Conflict
 from storages.errors import AlreadyExists, NotFound, StorageError, Unavailable
 from storages.events import logger
-from storages.retry import Retry, sleep
+from storages.retry import repeat
 
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
     from storages.staging import Source
 
-__all__ = ["Patience", "abort", "copy", "plan", "repeat", "threshold", "upload"]
+__all__ = ["abort", "copy", "plan", "threshold", "upload"]
 
 T = TypeVar("T")
 MiB = 1024 * 1024
@@ -53,30 +53,6 @@ _REPEATED = (
     "RequestPayer",
     "ExpectedBucketOwner",
 )
-
-
-@dataclass(frozen=True)
-class Patience(Retry):
-    """As Retry; what has been repeated part by part is not begun anew."""
-
-    def pause(self, attempt: int, error: StorageError) -> float | None:
-        """Return the seconds to wait after failed attempt number ``attempt``; None: give up."""
-        if getattr(error, "final", False):
-            return None
-        return super().pause(attempt, error)
-
-
-def repeat(storage: S3Storage, request: Callable[[], T]) -> T:
-    """Make a request, again where that may help, as the storage's ``retry`` says."""
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return request()
-        except Unavailable as error:
-            pause = storage.retry.pause(attempt, error)
-            if pause is None or not sleep(pause):
-                raise
 
 
 @dataclass(frozen=True)
@@ -198,7 +174,7 @@ def _whole(  # noqa: PLR0913 - the steps of one upload
     repeated = {name: parameters[name] for name in _REPEATED if name in parameters}
     try:
         begun = repeat(
-            storage, lambda: storage._request("create_multipart_upload", key, **parameters)
+            storage.retry, lambda: storage._request("create_multipart_upload", key, **parameters)
         )
         upload_id: str = begun["UploadId"]
         try:
@@ -209,7 +185,7 @@ def _whole(  # noqa: PLR0913 - the steps of one upload
             raise
     except Unavailable as error:
         if not isinstance(error, Conflict):
-            vars(error)["final"] = True
+            error.final = True
         raise
 
 
@@ -228,7 +204,7 @@ def _send(
 
     with ThreadPoolExecutor(threads, thread_name_prefix="storages-s3") as pool:
         for number, send in enumerate(parts, start=1):
-            job = partial(repeat, storage, send)
+            job = partial(repeat, storage.retry, send)
             del send  # it holds the part
             if threads == 1:
                 answers[number] = job()
@@ -288,7 +264,7 @@ def _complete(  # noqa: PLR0913 - one request's worth of facts
                 ) from error
             raise
 
-    repeat(storage, complete)
+    repeat(storage.retry, complete)
 
 
 def _is_complete(
@@ -315,7 +291,10 @@ def abort(storage: S3Storage, key: str, upload_id: str) -> None:
 
 def _abort(storage: S3Storage, key: str, upload_id: str) -> None:
     try:
-        repeat(storage, lambda: storage._request("abort_multipart_upload", key, UploadId=upload_id))
+        repeat(
+            storage.retry,
+            lambda: storage._request("abort_multipart_upload", key, UploadId=upload_id),
+        )
     except NotFound:
         return
     except StorageError as error:

@@ -22,6 +22,7 @@ from storages.backends.s3.faults import (
 from storages.backends.s3.headers import S3Headers
 from storages.errors import NotFound, PermissionDenied
 from storages.libraries import library
+from storages.retry import repeat
 from storages.utils import clean_name, safe_join
 
 if TYPE_CHECKING:
@@ -198,8 +199,6 @@ class S3Requests(S3Headers):
 
     def _listing(self, prefix: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
         """Yield the pages of a listing; those after the first are repeated like any request."""
-        from storages.backends.s3.multipart import repeat
-
         page = self._request("list_objects_v2", Prefix=prefix, **parameters)
         while True:
             yield page
@@ -212,4 +211,4 @@ class S3Requests(S3Headers):
                     "list_objects_v2", Prefix=prefix, ContinuationToken=token, **parameters
                 )
 
-            page = repeat(cast("S3Storage", self), following)
+            page = repeat(cast("S3Storage", self).retry, following)

@@ -12,7 +12,6 @@ from storages import names
 from storages.backends.s3 import checks, reading, writing
 from storages.backends.s3 import client as clients
 from storages.backends.s3.faults import CODES, NotSupported
-from storages.backends.s3.multipart import Patience, repeat
 from storages.backends.s3.preload import Catalogue
 from storages.backends.s3.requests import S3Requests
 from storages.backends.s3.urls import S3URLs
@@ -20,7 +19,7 @@ from storages.base import RemoteStorage
 from storages.errors import NotFound, OptionError, StorageError, Unavailable
 from storages.files import Mode, StorageFile
 from storages.readers import Entry, Reader, Stat
-from storages.retry import Retry
+from storages.retry import Retry, repeat
 from storages.staging import Source
 
 __all__ = ["S3File", "S3Storage"]
@@ -116,7 +115,7 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
     @property
     def retry(self) -> Retry:  # type: ignore[override]  # likewise
         """How failed requests are repeated."""
-        return Patience(attempts=clients.attempts(self))
+        return Retry(attempts=clients.attempts(self))
 
     def _open(self, name: str, mode: str = "rb") -> S3File:
         """Open a file; see :class:`storages.files.StorageFile`."""
@@ -193,9 +192,9 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
         """S3 has no renaming: the copy is complete before the original goes."""
         self._copy(key, target, overwrite=overwrite)
         try:
-            repeat(self, lambda: self._remove(key))
+            repeat(self.retry, lambda: self._remove(key))
         except Unavailable as error:
-            vars(error)["final"] = True  # begun anew, it would meet its own copy
+            error.final = True  # begun anew, it would meet its own copy
             raise
 
     def _remove_many(self, keys: list[str]) -> Any:

@@ -12,7 +12,7 @@ from storages.backends.s3.chunks import ChunkedBody
 from storages.backends.s3.encoding import encoded
 from storages.backends.s3.faults import Conflict, code_of
 from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
-from storages.retry import sleep
+from storages.retry import repeat, sleep
 from storages.staging import BLOCK, Source, Spool
 
 if TYPE_CHECKING:
@@ -153,9 +153,9 @@ def copy_object(storage: S3Storage, key: str, target: str, *, overwrite: bool) -
                 raise
 
     try:
-        multipart.repeat(storage, attempt)
+        repeat(storage.retry, attempt)
     except Unavailable as error:
-        vars(error)["final"] = True
+        error.final = True
         raise
 
 
