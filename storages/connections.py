@@ -89,7 +89,7 @@ class PerThread(Generic[C]):
         # The garbage collector may give a connection back at any moment, also while this is held.
         self._lock = threading.RLock()
         self._closer: threading.Timer | None = None
-        os.register_at_fork(after_in_child=_renewer(weakref.ref(self)))
+        _pools.add(self)
 
     @contextmanager
     def get(self) -> Iterator[C]:
@@ -275,10 +275,13 @@ def _close_idle(reference: weakref.ref[PerThread[Any]]) -> None:
         pool._close_idle()  # noqa: SLF001
 
 
-def _renewer(reference: weakref.ref[PerThread[Any]]) -> Callable[[], None]:
-    def renew() -> None:
-        pool = reference()
-        if pool is not None:
-            pool._after_fork()  # noqa: SLF001
+# One for all: what is registered is never let go of.
+_pools: weakref.WeakSet[PerThread[Any]] = weakref.WeakSet()
 
-    return renew
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool._after_fork()  # noqa: SLF001
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -6,6 +6,7 @@ import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -287,3 +288,18 @@ def test_a_taken_connection_is_not_idle_and_closes_with_the_pool() -> None:
     assert server.closed == server.opened
     lease.give_back()
     assert len(pool) == 0
+
+
+def test_a_forgotten_pool_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage may be made for each request; what is registered for forks is never let go of."""
+    registered: list[object] = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **given: registered.append(given))
+    server = Server()
+    pool = server.pool()
+    with pool.get():
+        pass
+    found = weakref.ref(pool)
+    del pool
+    gc.collect()
+    assert found() is None
+    assert not registered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
@@ -141,6 +142,15 @@ def test_a_listing_of_which_nothing_is_understood_is_an_error() -> None:
     """To say "empty" would be wrong."""
     with pytest.raises(StorageError, match="not known: 'what is this"):
         list(listed(["total 1", "what is this?"]))
+
+
+@pytest.mark.parametrize("begin", ["-rw-r--r--", "01-01-20  10:00"])
+def test_a_line_of_spaces_costs_no_more_than_it_is_long(begin: str) -> None:
+    """It may have 64 KiB; in the square of that, it would hold the listing up for a minute."""
+    began = time.process_time()
+    with pytest.raises(StorageError, match="not known"):
+        list(listed([begin + " " * 64 * 1024]))
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from storages.backends.ftp import FTPStorage, inquiry, integrity
+from storages.backends.ftp.connection import Connection
 from storages.errors import (
     AlreadyExists,
     Changed,
@@ -650,3 +651,48 @@ def test_taken_names_are_seen_before_much_is_sent() -> None:
         with storage.connection() as ftp:
             path = ftp.path("a.bin")
         assert path == "/a.bin"
+
+
+def test_a_password_that_cannot_be_encoded_is_shown_nowhere() -> None:
+    """Python's own error has the whole command in it."""
+    with ScriptedFTP() as server:
+        location = f"ftp://user:geh\u20acim@{HOST}:{server.port}/"
+        with (
+            FTPStorage(location, encoding="latin-1") as storage,
+            pytest.raises(StorageError, match="characters that latin-1") as caught,
+        ):
+            storage.exists("a.txt")
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "geh" not in repr(error)
+        error = error.__cause__ or error.__context__
+
+
+def test_a_slow_line_is_not_a_stalled_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is for each piece that the server takes, not for a block of 256 KiB."""
+    secured = Connection._secured
+
+    def small(ftp: Connection, data: socket.socket) -> socket.socket:
+        data.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+        return secured(ftp, data)
+
+    monkeypatch.setattr(Connection, "_secured", small)
+    paused: list[int] = []
+
+    def slowly(session: Session, argument: str) -> str:
+        session.say("150 Go on.")
+        content = bytearray()
+        with session._connected() as data:
+            while block := data.recv(8 * 1024):
+                content += block
+                if len(content) < 512 * 1024:
+                    paused.append(len(block))
+                    time.sleep(0.05)
+        session.server.put(argument, bytes(content))
+        return "226 Have it."
+
+    with served(scripts={"STOR": slowly}, options={"timeout": 1.0}) as (server, storage):
+        storage.retry = Retry(attempts=1)
+        assert storage.save("a.bin", ContentFile(b"x" * 1024 * 1024)) == "a.bin"
+        assert server.files[b"/a.bin"] == b"x" * 1024 * 1024
+    assert len(paused) >= 32  # 1.6 seconds for a block

@@ -486,6 +486,37 @@ def test_a_lock_that_somebody_left_is_broken_after_a_while(
     assert bare.names() == ["x.txt"]
 
 
+@pytest.mark.parametrize("age", [-3600, 3600])
+def test_the_age_of_a_lock_does_not_depend_on_the_file_that_is_moved(
+    bare: Place, monkeypatch: pytest.MonkeyPatch, age: int
+) -> None:
+    """It may be from last year, or from the future: a young lock is waited for, an old one not."""
+    storage = bare.storage()
+    made: list[str] = []
+    really = Session.open
+
+    def noting(session: Any, path: str, *args: Any) -> bytes:
+        made.append(path)
+        return really(session, path, *args)
+
+    storage.save("from.txt", ContentFile(b"x"))
+    moved = bare.path / "from.txt"
+    monkeypatch.setattr(Session, "open", noting)
+    storage.move("from.txt", "to.txt")
+    lock = bare.server.home / made[-1]
+    storage.move("to.txt", "from.txt")
+    now = time.time()
+    os.utime(moved, (now - age, now - age))
+    lock.touch()
+    with pytest.raises(Timeout), deadline(0.5):
+        storage.move("from.txt", "to.txt")
+    assert lock.exists()
+    os.utime(lock, (now - publishing.LOCK_AGE - 9, now - publishing.LOCK_AGE - 9))
+    with deadline(10):
+        storage.move("from.txt", "to.txt")
+    assert bare.names() == ["to.txt"]
+
+
 def test_a_disk_without_links_is_found_out_once(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,13 +185,14 @@ class Connection(FTP):
 
         Raises Unavailable when the server ends the connection.
         """
-        try:
+        line = None
+        with suppress(UnicodeEncodeError):  # not chained: it holds the command, a password's too
             line = command.encode(self.encoding, "surrogateescape")
-        except UnicodeEncodeError as error:
+        if line is None:
             raise StorageError(
                 f"The name has characters that {self.encoding} does not have.",
                 hint="FTP_STORAGE_ENCODING is the encoding of names on the server.",
-            ) from error
+            )
         if b"\r" in line or b"\n" in line or b"\0" in line:
             raise ValueError("A line break in a command would begin another one.")
         if self.sock is None:

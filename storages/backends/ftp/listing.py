@@ -113,10 +113,10 @@ _DATE = (
 # Owner and group may be missing, or have spaces in them: the size is what stands before the date.
 _UNIX = re.compile(
     rf"(?P<kind>[-bcdlpsDP])(?:[-rwxsStTlLx]{{9}}[-+.@]?|\s+\[[-A-Za-z]+\])\s+"
-    rf"(?:.*?\s)??(?P<size>\d+)\s+(?P<date>{_DATE})\s(?P<name>.+)"
+    rf"(?:\S.*?\s)??(?P<size>\d+)\s+(?P<date>{_DATE})\s(?P<name>.+)"
 )
 _DOS = re.compile(
-    r"(?P<date>(?:\d{2}-\d{2}-\d{2,4}|\d{4}-\d{2}-\d{2})\s+\d{1,2}:\d{2}(?::\d{2})?\s*(?:[AaPp][Mm])?)"
+    r"(?P<date>(?:\d{2}-\d{2}-\d{2,4}|\d{4}-\d{2}-\d{2})\s+\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AaPp][Mm])?)"
     r"\s+(?:<(?P<kind>[A-Za-z]+)>\s+|(?P<size>[\d.,]+)\s)(?P<name>.+)"
 )
 _DOS_DATE = re.compile(r"\d{2}-")

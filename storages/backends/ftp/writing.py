@@ -184,8 +184,11 @@ def _upload(ftp: Connection, draft: str, source: Source) -> None:
     try:
         while block := source.read(BLOCK):
             check.update(block)
-            data.settimeout(timeout(ftp.place.timeout))
-            data.sendall(block)
+            view = memoryview(block)
+            while view:
+                # Not sendall(), whose timeout is for all of it: on a slow line that is too short.
+                data.settimeout(timeout(ftp.place.timeout))
+                view = view[data.send(view) :]
     except BaseException as error:
         if source.failure is None and isinstance(error, OSError):
             _explain(ftp, data, draft, error)

@@ -65,7 +65,7 @@ class Publishing:
     def _replace_in_turns(self, session: Session, path: str, target: str) -> None:
         """Replace without that extension: for a moment, there is no file of that name."""
         aside = posixpath.join(posixpath.dirname(target), temporary_name())
-        with _locked(session, path, target):
+        with _locked(session, target):
             found = _found(session, target)
             if found is not None and is_directory(found):
                 raise IsADirectory
@@ -88,7 +88,7 @@ class Publishing:
             # OpenSSH renames by linking and unlinking where the disk can, else in two steps.
             self._ask(session, session.send(Kind.RENAME, string(path), string(target)), target)
         elif not self._link(session, path, target):
-            with _locked(session, path, target):
+            with _locked(session, target):
                 if _found(session, target) is not None:
                     raise AlreadyExists
                 session.ask(Kind.RENAME, string(path), string(target))
@@ -127,25 +127,26 @@ def _found(session: Session, path: str) -> Attributes | None:
 
 
 @contextmanager
-def _locked(session: Session, path: str, target: str) -> Iterator[None]:
+def _locked(session: Session, target: str) -> Iterator[None]:
     """Keep other writers of ``target`` out, by a file that only one of them can make.
 
     Its name is a temporary's, so that it is never listed. One that is older than LOCK_AGE is
-    removed: whoever made it died. ``path``, just written, tells the server's time.
+    removed: whoever made it died.
     """
     name = hashlib.sha256(posixpath.basename(target).encode("utf-8", "surrogateescape"))
     lock = posixpath.join(posixpath.dirname(target), f".storages-{name.hexdigest()[:16]}.tmp")
     flags = Open.WRITE | Open.CREATE | Open.EXCLUSIVE
     began = time.monotonic()
-    written = session.stat(path, Kind.LSTAT).modified or 0
+    then: int | None = None
     while True:
         try:
             handle = session.open(lock, flags)
             break
         except Failure:
             found = _found(session, lock)
+        then = _time(session, posixpath.dirname(target)) if then is None else then
         waited = time.monotonic() - began
-        if found is not None and (found.modified or 0) + LOCK_AGE < written + waited:
+        if found is not None and (found.modified or 0) + LOCK_AGE < then + waited:
             session.forget(session.send(Kind.REMOVE, string(lock)))
         elif waited > LOCK_AGE or not retry.sleep(_PAUSE):
             raise Timeout("Another writer of that name does not come to an end.")
@@ -156,3 +157,13 @@ def _locked(session: Session, path: str, target: str) -> Iterator[None]:
         # Waited for: a connection that is closed now would take the request with it.
         with suppress(Failure, NotFound, PermissionDenied):
             session.ask(Kind.REMOVE, string(lock))
+
+
+def _time(session: Session, directory: str) -> int:
+    """Return the server's time: that of a file made now."""
+    probe = posixpath.join(directory, temporary_name())
+    session.give_back(session.open(probe, Open.WRITE | Open.CREATE | Open.EXCLUSIVE))
+    try:
+        return session.stat(probe, Kind.LSTAT).modified or 0
+    finally:
+        session.ask(Kind.REMOVE, string(probe))
