@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.core.exceptions import SuspiciousFileOperation
+
 from storages import names, retry
 from storages.backends.ipfs import cids
 from storages.backends.ipfs.options import IPFSOptions
@@ -40,7 +42,7 @@ __all__ = ["InterPlanetaryFileSystemStorage"]
 _SAYINGS: tuple[tuple[str, type[StorageError]], ...] = (
     ("not pinned", NotFound),
     ("no link named", NotFound),
-    ("file does not exist", NotFound),
+    ("does not exist", NotFound),
     ("could not find", NotFound),
     ("not found", NotFound),
     ("invalid path", NotFound),
@@ -121,7 +123,8 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         raise NotImplementedError("IPFS has no directory of what a storage has saved.")
 
     def _remove(self, key: str) -> None:
-        if not cids.is_path(key):
+        # What is in a directory is pinned with it, so it cannot be unpinned.
+        if not cids.is_path(key) or "/" in key:
             raise NotFound
         if not self.unpin_on_delete:
             return
@@ -147,8 +150,17 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         """Return ``name``: what a file is saved as does not matter."""
         return name
 
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:  # noqa: ARG002 - Django's interface
-        """Return ``name``: a file is saved under its content's name, which is never taken."""
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return ``name``: a file is saved under its content's name, which is never taken.
+
+        Raises SuspiciousFileOperation when that has more than ``max_length`` characters.
+        """
+        length = cids.LENGTHS[self.cid_version]
+        if max_length is not None and max_length < length:
+            raise SuspiciousFileOperation(
+                f"A name in IPFS has {length} characters, but only {max_length} are allowed: raise "
+                "max_length."
+            )
         return names.file_name(name)
 
     def exists(self, name: str) -> bool:
@@ -161,6 +173,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         return self._call("exists", key, lambda: self._is_pinned(key))
 
     def _open(self, name: str, mode: str = "rb") -> Any:
+        names.file_name(name)
         if Mode.parse(mode).writes:
             raise io.UnsupportedOperation(
                 "The name of a file in IPFS follows from its content: use save()."
@@ -206,7 +219,9 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
 
     def _is_pinned(self, key: str) -> bool:
         try:
-            self._command("pin/ls", arg=key, type="recursive")
+            self._command("pin/ls", arg=cids.root(key), type="recursive")
+            if "/" in key:
+                self._told_of(key)
         except NotFound:
             return False
         return True
