@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousFileOperation
 
 from storages import names, retry
 from storages.backends.ipfs import cids
+from storages.backends.ipfs.checks import check_field
 from storages.backends.ipfs.options import IPFSOptions
+from storages.backends.ipfs.pinning import PinningService
 from storages.backends.ipfs.reading import Small, Streamed
 from storages.errors import (
     Corrupt,
@@ -36,6 +38,10 @@ from storages.http.answers import words
 from storages.readers import Entry, Reader, Stat
 from storages.staging import Source, staged
 
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
+    from django.db.models import FileField
+
 __all__ = ["InterPlanetaryFileSystemStorage"]
 
 #: What a node's words mean; it answers 500 to everything.
@@ -53,6 +59,7 @@ _SAYINGS: tuple[tuple[str, type[StorageError]], ...] = (
     ("no space left", StorageFull),
 )
 _FAILED = 500
+_FORBIDDEN = 403
 #: How the content is cut and hashed: the same content must have the same name on every node.
 _LAYOUT = {
     "chunker": "size-262144",
@@ -128,6 +135,10 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
             raise NotFound
         if not self.unpin_on_delete:
             return
+        # The service first: after a failure of it, the file is still there to be deleted again.
+        if self.pinning_service_url:
+            with self._pinning_service() as service:
+                service.unpin(key)
         self._command("pin/rm", arg=key)
 
     def _is_dir(self, key: str) -> bool:
@@ -183,9 +194,21 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
     def _save(self, name: str, content: Any) -> str:
         key = names.file_name(name)
         with staged(content, self._progress(key, "write")) as source:
-            return self._call("write", key, lambda: self._add(source), source)
+            return self._call("write", key, lambda: self._keep(key, source), source)
+
+    def check_field(self, field: FileField) -> Iterator[CheckMessage]:
+        """Return what ``manage.py check`` is to tell of a field that uses the storage."""
+        return check_field(self.cid_version, field)
 
     # ---------------------------------------------------------------- commands
+
+    def _keep(self, key: str, source: Source) -> str:
+        """Add the content, and let the pinning service keep it too; return its CID."""
+        cid = self._add(source)
+        if self.pinning_service_url:
+            with self._pinning_service() as service:
+                service.pin(cid, key)
+        return cid
 
     def _add(self, source: Source) -> str:
         """Add and pin the content; return its CID."""
@@ -254,6 +277,16 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
 
     # --------------------------------------------------------------- the server
 
+    def _pinning_service(self) -> PinningService:
+        return PinningService(
+            endpoint=self.pinning_service_url,
+            token=self.pinning_service_token,
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            proxies=self.proxies,
+            trust_environment=self.trust_environment,
+        )
+
     def _authorization(self) -> Mapping[str, str]:
         if self.token:
             return bearer(self.token)
@@ -262,13 +295,25 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         _, found = split_credentials(self.api_url)
         return basic(*found) if found else {}
 
+    def _clean(self, text: str) -> str:
+        text = super()._clean(text)
+        _, found = split_credentials(self.api_url)
+        return text.replace(found[1], "***") if found and found[1] else text
+
     def _refusal(self, answer: Answer) -> StorageError:
         error = super()._refusal(answer)
+        if answer.status == _FORBIDDEN:
+            error.hint = (
+                "Kubo refuses what API.Authorizations does not allow, and addresses that "
+                "API.HTTPHeaders does not allow as an Origin."
+            )
         if answer.status != _FAILED:
             return error
         said = words(answer.content).lower()
         kind = next((kind for part, kind in _SAYINGS if part in said), StorageError)
-        return kind(str(error))
+        known = kind(str(error))
+        vars(known)["status"] = answer.status
+        return known
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Return what a migration needs, without the password that a URL may hold."""
