@@ -140,6 +140,16 @@ def test_an_answer_of_another_protocol(
     assert node.requests == []
 
 
+def test_a_wrong_address(
+    storage: InterPlanetaryFileSystemStorage, node: ScriptedServer, service: ScriptedServer
+) -> None:
+    """A service that is not there is an error, not a file that has been deleted already."""
+    service.handler = lambda _: Reply(404, body=b"no such page")
+    with pytest.raises(StorageError, match="404"):
+        storage.delete(CID)
+    assert node.requests == []
+
+
 def test_nothing_is_unpinned_unless_wanted(node: ScriptedServer, service: ScriptedServer) -> None:
     """With unpin_on_delete=False neither is asked."""
     with InterPlanetaryFileSystemStorage(

@@ -204,6 +204,15 @@ def test_not_pinned(storage: Storage, server: ScriptedServer, said: str) -> None
     assert commands(server) == ["pin/ls", "pin/rm"]
 
 
+def test_what_is_no_node(storage: Storage, server: ScriptedServer) -> None:
+    """A server without the RPC, such as a gateway, is an error and not a store without files."""
+    server.handler = lambda _: Reply(404, body=b"404 page not found")
+    for question in (storage.exists, storage.delete, storage.size, storage.open):
+        with pytest.raises(StorageError) as caught:
+            question(CID)
+        assert not isinstance(caught.value, NotFound)
+
+
 def test_forbidden(storage: Storage, server: ScriptedServer) -> None:
     """A refusal says where Kubo decides about it."""
     server.handler = lambda _: Reply(403, body=b"403 - Forbidden")

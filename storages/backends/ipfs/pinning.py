@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from storages.errors import Corrupt, NotFound, StorageError
+from storages.errors import Corrupt, StorageError
 from storages.http import HTTPStorage, bearer, quoted, with_query
 from storages.http.answers import words
 from storages.options import option
@@ -29,6 +29,8 @@ class PinningService(HTTPStorage):
     """
 
     extra = "ipfs"
+    # It is the address that is not there, which is not to be taken for a missing file.
+    statuses: ClassVar[Mapping[int, type[StorageError]]] = {404: StorageError, 410: StorageError}
 
     endpoint: str = option(required=True, type=str, help="The service's URL.")
     token: str = option(required=True, type=str, secret=True, help="The access token.")
@@ -52,10 +54,8 @@ class PinningService(HTTPStorage):
             request = quoted(str(_object(found).get("requestid", "")))
             if _object(_object(found).get("pin", {})).get("cid") != cid or not request:
                 raise Corrupt("The pinning service answered with a pin of another file.")
-            try:
-                self._ask("DELETE", f"{self.endpoint}/pins/{request}")
-            except NotFound:
-                continue  # somebody else has withdrawn it
+            # 404: somebody else has withdrawn it.
+            self._ask("DELETE", f"{self.endpoint}/pins/{request}", accept=[404])
 
     def _authorization(self) -> Mapping[str, str]:
         return bearer(self.token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import SuspiciousFileOperation
 
@@ -77,6 +77,8 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
     and to whoever else has it.
     """
 
+    # A command that is not there says nothing about files: the address is not a node's.
+    statuses: ClassVar[Mapping[int, type[StorageError]]] = {404: StorageError, 410: StorageError}
     # Where it is imported from, in settings and migrations.
     __module__ = "storages.backends.ipfs"
 
