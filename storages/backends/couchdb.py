@@ -321,6 +321,12 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         _, found = split_credentials(self.server)
         return basic(*found) if found else {}
 
+    def _clean(self, text: str) -> str:
+        text = super()._clean(text)
+        _, found = split_credentials(self.server)
+        # As storages.redact does with a password that is an option.
+        return text.replace(found[1], "***") if found and len(found[1]) > 2 else text  # noqa: PLR2004
+
     def _refusal(self, answer: Answer) -> StorageError:
         error = super()._refusal(answer)
         if isinstance(error, NotFound) and words(answer.content) in _NO_DATABASE:

@@ -323,6 +323,19 @@ def test_the_errors_of_couchdb(
             storage.exists("a")
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_password_that_the_server_repeats(server: ScriptedServer, *, inside: bool) -> None:
+    """Is not shown, wherever it was given."""
+    server.handler = lambda _: answer({"error": "x", "reason": "wrong: hunter2"}, 403)
+    given: dict[str, Any] = {"server": server.url, "username": "me", "password": "hunter2"}
+    if inside:
+        given = {"server": server.url.replace("http://", "http://me:hunter2@")}
+    with Storage(database="files", **given) as storage:
+        with pytest.raises(PermissionDenied, match=r"wrong: \*\*\*") as caught:
+            storage.open("a")
+        assert "hunter2" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
 def test_who_logs_in(server: ScriptedServer) -> None:
     """By the options, or by the server's URL."""
     server.handler = binary
