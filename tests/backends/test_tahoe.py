@@ -512,6 +512,19 @@ def _stepping(data: bytes, step: int) -> Callable[[], bytes]:
     return lambda: stream.read(step)
 
 
+def test_a_child_without_end_is_not_read_for_ever() -> None:
+    """Corrupt, after a mebibyte or so: no child is that long."""
+    sent = [b'["dirnode", {"children": {"']
+
+    def read() -> bytes:
+        sent.append(b"x" * 65536)
+        return sent[-2] if len(sent) < 100 else b""
+
+    with pytest.raises(Corrupt):
+        list(Description(read).children())
+    assert len(sent) < 25
+
+
 @pytest.mark.parametrize("step", [1, 2, 7, 64, 100_000])
 def test_a_listing_is_read_in_any_pieces(step: int) -> None:
     """However the bytes of an answer are cut, the children and what is around them are the same."""
