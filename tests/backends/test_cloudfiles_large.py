@@ -152,6 +152,17 @@ def test_segments_go_with_their_file(
     assert read(storage, "a.bin.old") == OTHER
 
 
+def test_segments_go_though_the_answer_is_lost(
+    storage: CloudFilesStorage, wire: Wire, segments: Segments
+) -> None:
+    """The deletion is repeated, finds nothing, and deletes them."""
+    save(storage, "a.bin", OTHER)
+    wire.on("DELETE a.bin", LOST)
+    storage.delete("a.bin")
+    assert wire.faults == [LOST]
+    assert segments() == []
+
+
 def test_segments_stay_when_a_deletion_came_too_late(
     storage: CloudFilesStorage, wire: Wire
 ) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -186,9 +187,16 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
         if self._is_marker(answer) and self._is_dir(key):
             raise DirectoryNotEmpty
         segments = large.segments_of(self, key, answer)
-        # 409: it has been replaced since, so this deletion came first. The segments may be the new
-        # file's; those of the old one went when it was replaced.
-        if self._ask("DELETE", self._object_url(key), accept=(409,)).status != 409:  # noqa: PLR2004
+        # Repeated here, where its segments are known. 404: by then, or by somebody else, it was
+        # deleted. 409: it has been replaced since, so this deletion came first.
+        delete = partial(self._ask, "DELETE", self._object_url(key), accept=(404, 409))
+        try:
+            answer = retry.repeat(self.retry, delete)
+        except Unavailable as error:
+            error.final = True
+            raise
+        # They may be the new file's; those of the old one went when it was replaced.
+        if answer.status != 409:  # noqa: PLR2004
             self._drop(segments)
 
     def _list(self, prefix: str) -> Iterator[Entry]:
