@@ -163,6 +163,22 @@ def test_segments_go_though_the_answer_is_lost(
     assert segments() == []
 
 
+def test_segments_vanish_by_themselves_after_their_file(
+    make: Make, server: Swift, container: str, segments: Segments
+) -> None:
+    """Neither before it, however long the upload took, nor never; those of a copy, too."""
+    storage = make(delete_after=3600)
+    save(storage, "a.bin", OTHER)
+    storage.copy("a.bin", "b.bin")
+    assert len(segments()) == 4
+    for name in segments():
+        file = server.request("HEAD", f"{container}/{name.partition('/')[0]}")[1]
+        part = server.request("HEAD", f"{container}_segments/{name}")[1]
+        late = int(part["x-delete-at"]) - int(file["x-delete-at"])
+        least = large.LONGEST_UPLOAD - 600 if name.startswith("a.bin/") else 0
+        assert least <= late <= large.LONGEST_UPLOAD
+
+
 def test_segments_stay_when_a_deletion_came_too_late(
     storage: CloudFilesStorage, wire: Wire
 ) -> None:

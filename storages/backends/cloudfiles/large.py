@@ -35,6 +35,8 @@ MiB = 1024 * 1024
 MOST_SEGMENTS = 1000
 MOST_SEGMENT = 5 * 1024 * MiB
 
+#: Seconds for which the segments of a file that vanishes by itself outlive it.
+LONGEST_UPLOAD = 86_400
 #: Bytes of a segment's name after its file's: a slash, the time, a random part, a number.
 _ROOM = len(f"/{10**9:.6f}-{'0' * 16}/{0:08d}")
 
@@ -52,7 +54,10 @@ def upload(
     publish: Publish,
 ) -> None:
     """Store ``source`` under ``key``, in segments."""
-    kept = {name: headers[name] for name in ("X-Delete-After",) if name in headers}
+    kept = {}
+    if "X-Delete-After" in headers:
+        # Stored before the manifest, they must not vanish before it.
+        kept["X-Delete-After"] = str(int(headers["X-Delete-After"]) + LONGEST_UPLOAD)
 
     def store(segment: str, start: int, length: int) -> str:
         body = Body(source, start, length, hash="md5")
@@ -77,6 +82,8 @@ def copy(  # noqa: PLR0913, PLR0917 - both ends of a copy
     # The name of a header's value is quoted; one version, or the segments would not fit together.
     place = f"{quoted(storage.container)}/{quoted(key, safe='/')}"
     given = {"X-Copy-From": place, "X-Fresh-Metadata": "true"}
+    if "X-Delete-At" in headers:
+        given["X-Delete-At"] = headers["X-Delete-At"]
     if origin.etag:
         given["If-Match"] = f'"{origin.etag}"'
 
