@@ -37,9 +37,6 @@ EXTRAS = {
     "cli": [],  # manage.py storages runs on the standard library
 }
 EXTRAS["all"] = sorted({requirement for needs in EXTRAS.values() for requirement in needs})
-# Not part of "all": 48 packages, 308 MB. 0.5.32 is the last release that imports with its own
-# dependencies, and it needs Python 3.11.
-EXTRAS["ipfs-toolkit"] = ['ipfs-toolkit==0.5.32; python_version >= "3.11"']
 
 setup(
     name="django-storages",

@@ -128,9 +128,26 @@ def tahoe() -> Iterator[Place]:
             )
 
 
+@contextmanager
+def ipfs() -> Iterator[Place]:
+    """A node that cuts, hashes and stores; every round has new content, for equal one is known."""
+    from storages.backends.ipfs import InterPlanetaryFileSystemStorage
+    from tests.servers.js_ipfs import JsIPFS
+
+    with JsIPFS() as node, InterPlanetaryFileSystemStorage(node.url) as storage:
+        add = "add?pin=true&cid-version=0&raw-leaves=false&chunker=size-262144&progress=false"
+        binary = "type=application/octet-stream"
+        yield Place(
+            storage,
+            lambda _, path: ["-F", f"file=@{path};{binary}", f"{storage.api_url}/{add}"],
+            lambda name: ["-X", "POST", f"{storage.api_url}/cat?arg=/ipfs/{name}"],
+        )
+
+
 SERVICES: dict[str, Service] = {
     "cloudfiles": Service(cloudfiles),
     "couchdb": Service(couchdb, size=20 * MB),
+    "ipfs": Service(ipfs),
     "tahoe": Service(tahoe),
 }
 
@@ -182,8 +199,8 @@ def measure(service: Service, size: int, rounds: int) -> dict[str, list[float]]:
     best: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as directory, service.place() as place:
         path = Path(directory) / "content"
-        save(place, "warm", small := _file(Path(directory) / "small", 1000))
-        read(place, "warm", small.stat().st_size)
+        warm, _ = save(place, "warm", small := _file(Path(directory) / "small", 1000))
+        read(place, warm, small.stat().st_size)
         for number in range(rounds):
             _file(path, size)  # new each time: some servers keep equal content once
             before = peak()

@@ -29,5 +29,6 @@ class StoragesConfig(AppConfig):
         # collectstatic runs only checks tagged "staticfiles"
         register(checks.check_legacy_settings, Tags.files, Tags.staticfiles)
         register(checks.check_storages, Tags.files, Tags.staticfiles)
+        register(checks.check_fields, Tags.models, Tags.files)
         register(checks.check_distributions, Tags.files)
         register(checks.check_migrations, Tags.files)

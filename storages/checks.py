@@ -14,20 +14,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
 import django
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  their name for it
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import default_storage
 from django.utils.module_loading import import_string
 
 from storages import legacy
 
 __all__ = [
     "check_distributions",
+    "check_fields",
     "check_legacy_settings",
     "check_migrations",
     "check_storages",
@@ -153,6 +157,37 @@ def check_storages(**_kwargs: Any) -> list[CheckMessage]:
 
 def _refused(alias: str, path: str, error: Exception) -> Error:
     return Error(f"STORAGES[{alias!r}], {path}: {error}", id="storages.E003")
+
+
+def check_fields(
+    app_configs: Sequence[AppConfig] | None = None, **_kwargs: Any
+) -> list[CheckMessage]:
+    """Let every storage of ours look at the file fields that use it."""
+    from django.db.models import FileField
+
+    messages: list[CheckMessage] = []
+    for app in apps.get_app_configs() if app_configs is None else app_configs:
+        for model in app.get_models():
+            for field in model._meta.local_fields:  # noqa: SLF001 - documented by Django
+                storage: Any = getattr(field, "storage", None)
+                if isinstance(field, FileField) and _is_ours(storage):
+                    # One that cannot be constructed is reported by E003.
+                    with suppress(ImproperlyConfigured, TypeError):
+                        messages += storage.check_field(field)
+    return messages
+
+
+def _is_ours(storage: Any) -> bool:
+    """Tell whether it is a storage of ours; the default one is only constructed if it is."""
+    from storages.base import BaseStorage
+
+    if storage is not default_storage:
+        return isinstance(storage, BaseStorage)
+    try:
+        backend = import_string(settings.STORAGES["default"]["BACKEND"])
+    except (ImportError, KeyError, TypeError, AttributeError):
+        return False
+    return isinstance(backend, type) and issubclass(backend, BaseStorage)
 
 
 def check_migrations(**_kwargs: Any) -> list[CheckMessage]:

@@ -16,6 +16,7 @@ from storages.retry import NO_RETRY, Retry, remaining, sleep
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
+    from django.db.models import FileField
     from typing_extensions import Self
 
     from storages.readers import Entry, Reader, Stat
@@ -110,6 +111,10 @@ class Hooks:
 
         ``alias`` is its name in ``STORAGES``. What cannot work is refused by the constructor.
         """
+        return ()
+
+    def check_field(self, field: FileField) -> Iterable[CheckMessage]:
+        """Return what ``manage.py check`` is to tell of a field that uses the storage; no I/O."""
         return ()
 
     # ------------------------------------------------- the one way to a hook

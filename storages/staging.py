@@ -257,6 +257,17 @@ class Source:
             raise
 
 
+def _declared_type(content: Any) -> str | None:
+    """Return the type that comes with an upload; None for one that no header can hold.
+
+    Browsers send it, so anything may be there.
+    """
+    declared = getattr(content, "content_type", None)
+    if not isinstance(declared, str) or not (declared.isascii() and declared.isprintable()):
+        return None
+    return declared.strip() or None
+
+
 @contextmanager
 def staged(content: Any, progress: Callable[[int], None] | None = None) -> Iterator[Source]:
     """Give ``content`` (a Django File, or any object with ``read``) as a :class:`Source`.
@@ -268,7 +279,7 @@ def staged(content: Any, progress: Callable[[int], None] | None = None) -> Itera
         content.restart(progress)
         yield content
         return
-    content_type = getattr(content, "content_type", None)
+    content_type = _declared_type(content)
     file = _binary_file(content)
     if file is not None:
         size = file.seek(0, os.SEEK_END)

@@ -187,7 +187,8 @@ class DocumentedDoctest(ContractCase):
         data = self.text("random content")
         document.random.save("random_file", ContentFile(data))
         name = str(document.random.name)
-        self.assertRegex(name, r"^\d{3}/")
+        if self.lists:
+            self.assertRegex(name, r"^\d{3}/")
         self.assertEqual(name, self.expected_name(f"{name[:3]}/random_file", data))
         self.assertEqual(self.all_names(), {name})
 

@@ -76,6 +76,7 @@ def test_checks_are_registered() -> None:
     assert ours == {
         "check_legacy_settings": (Tags.files, Tags.staticfiles),
         "check_storages": (Tags.files, Tags.staticfiles),
+        "check_fields": (Tags.models, Tags.files),
         "check_distributions": (Tags.files,),
         "check_migrations": (Tags.files,),
     }

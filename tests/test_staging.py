@@ -50,6 +50,24 @@ def test_a_django_file_around_one_is_unwrapped() -> None:
             assert list(source.chunks(2)) == [b"ab", b"c"]
 
 
+@pytest.mark.parametrize(
+    ("declared", "kept"),
+    [
+        (" text/plain; charset=utf-8 ", "text/plain; charset=utf-8"),
+        ("text/plain\r\nX-Evil: 1", None),
+        ("text/ü€", None),
+        ("", None),
+        (7, None),
+    ],
+)
+def test_a_declared_type_that_no_header_can_hold(declared: Any, kept: str | None) -> None:
+    """Is none: it came from a browser, which must not make a save fail."""
+    content: Any = ContentFile(b"abc")
+    content.content_type = declared
+    with staged(content) as source:
+        assert source.content_type == kept
+
+
 @pytest.mark.parametrize("text", ["héé", "\ufeffbom", "\U0001f600" * 50_000])
 def test_text_is_encoded_as_utf8(text: str) -> None:
     """Its length is counted in bytes, not characters."""

@@ -31,7 +31,6 @@ from storages.errors import (
 )
 from storages.http import (
     Answer,
-    Body,
     HTTPStorage,
     Related,
     basic,
@@ -41,11 +40,15 @@ from storages.http import (
     with_query,
 )
 from storages.http.answers import words
+from storages.http.digests import Digest
 from storages.options import Option, type_name, unknown_options
 
 __all__ = ["CouchDBStorage"]
 
+_BAD_REQUEST = 400
 _CONFLICT = 409
+#: CouchDB's error for content whose MD5 is not the one that was announced.
+_DAMAGED = b"content_md5_mismatch"
 #: CouchDB compresses text and could then give no ranges, and the digest of something else.
 _BINARY = "application/octet-stream"
 #: The words of CouchDB, and of PouchDB, for a database that is not there.
@@ -144,12 +147,14 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         )
 
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
+        document = _document_of(key, source)
         for _ in range(_SENDINGS):
-            content = Body(source, hash="md5")
-            kind = source.content_type or names.content_type(key)
-            revision = self._put_document(key, content, kind, overwrite=overwrite)
-            # CouchDB compares nothing with what a client says it sends.
-            if self._arrived(key, revision, content):
+            try:
+                revision = self._put_document(key, document, source, overwrite=overwrite)
+            except Corrupt:
+                continue  # refused, and nothing has changed
+            # PouchDB compares nothing with what a client says it sends.
+            if self._arrived(key, revision, document["_attachments"]["content"]):
                 return
             self._delete_revision(key, revision)
         raise Corrupt("The content was damaged on its way to the server.")
@@ -199,17 +204,10 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
             raise NotFound("The document has no attachment named content.")
         return document
 
-    def _put_document(self, key: str, content: Body, kind: str, *, overwrite: bool) -> str:
+    def _put_document(
+        self, key: str, document: Mapping[str, Any], source: Source, *, overwrite: bool
+    ) -> str:
         """Store the document with its content; return its revision."""
-        document = {
-            "_id": _id(key),
-            "size": content.size,
-            "content_type": kind,
-            "modified": datetime.now(timezone.utc).isoformat(),
-            "_attachments": {
-                "content": {"follows": True, "content_type": _BINARY, "length": content.size}
-            },
-        }
         for _ in range(_ATTEMPTS):
             revision = self._revision(key) if overwrite else None
             answer = self._ask(
@@ -217,7 +215,7 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
                 self._url(key),
                 body=Related(
                     {**document, **({"_rev": revision} if revision else {})},
-                    content,
+                    source,
                     filename="content",
                 ),
                 accept=(_CONFLICT,),
@@ -240,14 +238,13 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         found: str = document["_rev"]
         return found
 
-    def _arrived(self, key: str, revision: str, content: Body) -> bool:
+    def _arrived(self, key: str, revision: str, sent: Mapping[str, Any]) -> bool:
         """Tell whether the server has, in that revision, what was sent."""
         try:
             stored = self._document(key, rev=revision)["_attachments"]["content"]
         except NotFound:
             return True  # somebody has replaced or deleted it meanwhile
-        digest = "md5-" + base64.b64encode(content.digest).decode()
-        return bool(stored["length"] == content.size and stored["digest"] == digest)
+        return all(stored[each] == sent[each] for each in ("length", "digest"))
 
     def _delete_revision(self, key: str, revision: str) -> bool:
         """Delete the file if it still has that revision; tell whether it had."""
@@ -324,6 +321,12 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         _, found = split_credentials(self.server)
         return basic(*found) if found else {}
 
+    def _clean(self, text: str) -> str:
+        text = super()._clean(text)
+        _, found = split_credentials(self.server)
+        # As storages.redact does with a password that is an option.
+        return text.replace(found[1], "***") if found and len(found[1]) > 2 else text  # noqa: PLR2004
+
     def _refusal(self, answer: Answer) -> StorageError:
         error = super()._refusal(answer)
         if isinstance(error, NotFound) and words(answer.content) in _NO_DATABASE:
@@ -332,6 +335,8 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
                 f"The server has no database {self.database!r}.",
                 hint="Create it: PUT <server>/<database>.",
             )
+        if answer.status == _BAD_REQUEST and _DAMAGED in answer.content:
+            return Corrupt(error.message)
         return error
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
@@ -363,6 +368,28 @@ def _bounds(directory: str) -> tuple[str, str]:
 
 def _after(directory: str) -> str:
     return f"{_id(directory)}0"  # which follows "/"
+
+
+def _document_of(key: str, source: Source) -> dict[str, Any]:
+    """Return the document of a new file; the MD5 lets CouchDB refuse what is damaged on its way."""
+    digest = Digest("md5")
+    source.seek(0)
+    for chunk in source.chunks():
+        digest.update(chunk)
+    return {
+        "_id": _id(key),
+        "size": source.size,
+        "content_type": source.content_type or names.content_type(key),
+        "modified": datetime.now(timezone.utc).isoformat(),
+        "_attachments": {
+            "content": {
+                "follows": True,
+                "content_type": _BINARY,
+                "length": source.size,
+                "digest": f"md5-{base64.b64encode(digest.digest()).decode()}",
+            }
+        },
+    }
 
 
 def _is_file(document: Mapping[str, Any]) -> bool:

@@ -74,6 +74,22 @@ class ContractCase(_Base):
     opens_for_writing: ClassVar[bool] = True
     """Whether ``open()`` knows the modes w, x, a and r+. False: they raise, before any I/O."""
 
+    lists: ClassVar[bool] = True
+    """Whether there are directories, which can be listed. False: ``listdir``, ``scandir`` and
+    ``walk`` raise NotImplementedError; then define :meth:`all_names` to ask behind its back."""
+
+    copies: ClassVar[bool] = True
+    """Whether ``copy`` and ``move`` work. False: they raise NotImplementedError, because a name
+    cannot be chosen."""
+
+    forgets_deleted: ClassVar[bool] = True
+    """Whether a deleted file cannot be read any more. False: it does not exist, but its content
+    may be there until it is collected."""
+
+    missing: ClassVar[tuple[type[OSError], ...]] = (FileNotFoundError,)
+    """What opening a file that nobody has stored raises; with TimeoutError where the store may
+    wait for somebody to store it."""
+
     extended: ClassVar[bool] = True
     """Whether the storage has this package's additions to Django's API: ``stat``, ``scandir``,
     ``walk``, ``copy``, ``move``, ``delete_many``, ``close``, the async twins, and its errors."""
@@ -339,6 +355,9 @@ class ContractCase(_Base):
         """Every directory of the files ``names`` lists exactly them, each entry once."""
         storage = self.storage if storage is None else storage
         names = set(names)
+        if not self.lists:
+            self.assertEqual(self.all_names(storage), names)
+            return
         directories = {""}
         for name in names:
             parts = name.split("/")[:-1]

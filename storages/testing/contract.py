@@ -60,6 +60,7 @@ class StorageContract(
 
     def test_O01_random_histories(self) -> None:
         """Random histories of operations leave the storage as they leave a dict."""
+        self.needs("lists")
         try:
             from storages.testing.model import run_model
         except ImportError:

@@ -109,7 +109,7 @@ class LifecycleContract(ContractCase):
         ]
         if not self.deletes_files_only:
             attempts.append((lambda: self.storage.delete("d"), "d"))
-        if not self.lists_missing_as_empty:
+        if self.lists and not self.lists_missing_as_empty:
             attempts.append((lambda: self.storage.listdir("no/such"), "no/such"))
         if not self.nests_in_files:
             attempts.append((lambda: self.put(f"{name}/below"), f"{name}/"))

@@ -24,6 +24,7 @@ class ListingContract(ContractCase):
 
     def test_L01_shape(self) -> None:
         """``listdir`` gives two lists of base names; ``a`` and ``a/`` are the same; "" the root."""
+        self.needs("lists")
         name = self.put("a/b/c.txt")
         top = self.put("x.txt")
         self.assertListings([name, top])
@@ -35,10 +36,12 @@ class ListingContract(ContractCase):
 
     def test_L01_root(self) -> None:
         """The root of an empty storage lists nothing."""
+        self.needs("lists")
         self.assertEqual(self.storage.listdir(""), ([], []))
 
     def test_L02_L03_around_a_page(self) -> None:
         """A directory of a page less one, a page (L03), one more, and more lists all entries."""
+        self.needs("lists")
         self.needs("slow")
         if self.page_size > 1000:
             self.not_applicable(f"declared page_size = {self.page_size}; override fill()")
@@ -50,6 +53,7 @@ class ListingContract(ContractCase):
 
     def test_L04_nothing_but_the_users_files(self) -> None:
         """While and after files are written, replaced and deleted, nothing else is listed."""
+        self.needs("lists")
         data = self.content()
         name = self.put("d/a.txt", data)
         self.assertListings([name])
@@ -65,6 +69,7 @@ class ListingContract(ContractCase):
 
     def test_L05_missing_directory(self) -> None:
         """Listing a missing directory raises FileNotFoundError, or gives nothing, as declared."""
+        self.needs("lists")
         self.put("d/a.txt")
         for missing in ("no", "d/no", "no/such/directory"):
             if self.lists_missing_as_empty:
@@ -75,6 +80,7 @@ class ListingContract(ContractCase):
 
     def test_L05_listing_a_file(self) -> None:
         """A file is no directory: listing it raises, or gives nothing where that is declared."""
+        self.needs("lists")
         name = self.put("d/a.txt")
         if self.lists_missing_as_empty:
             self.assertEqual(self.storage.listdir(name), ([], []))
@@ -84,6 +90,7 @@ class ListingContract(ContractCase):
 
     def test_L06_while_others_insert_and_delete(self) -> None:
         """Names that nobody touches are listed exactly once while others come and go."""
+        self.needs("lists")
         files = self.fill("busy", 60)
         directories = sorted({name.rpartition("/")[0] for name in files})
         kept = sorted(name.rpartition("/")[2] for name in files)
@@ -119,6 +126,7 @@ class ListingContract(ContractCase):
 
     def test_L07_only_directories(self) -> None:
         """A directory that has only directories lists them."""
+        self.needs("lists")
         names = [self.put(f"top/{letter}/f.txt") for letter in "abc"]
         self.assertListings(names)
         self.assertEqual(sorted(self.storage.listdir("top")[0]), ["a", "b", "c"])
@@ -126,6 +134,7 @@ class ListingContract(ContractCase):
 
     def test_L08_entries_are_base_names(self) -> None:
         """No entry has a slash, none is empty, a dot or two; markers are not shown."""
+        self.needs("lists")
         name = self.put("d/e/f/g.txt")
         parts = name.split("/")
         for depth in range(len(parts)):
@@ -136,6 +145,7 @@ class ListingContract(ContractCase):
 
     def test_L09_walk(self) -> None:
         """``walk`` yields every directory once, top down, from any start."""
+        self.needs("lists")
         self.needs("extended")
         names = {self.put(n) for n in ("a.txt", "d/b.txt", "d/e/c.txt", "d/f/d.txt", "g/e.txt")}
         seen = list(self.storage.walk())
@@ -152,6 +162,7 @@ class ListingContract(ContractCase):
 
     def test_L09_walk_pruned(self) -> None:
         """Removing a directory from the list keeps ``walk`` out of it."""
+        self.needs("lists")
         self.needs("extended")
         for name in ("keep/a.txt", "skip/b.txt", "skip/deep/c.txt"):
             self.put(name)
@@ -165,6 +176,7 @@ class ListingContract(ContractCase):
 
     def test_L09_walk_deep(self) -> None:
         """A deep tree does not exhaust Python's stack, and a missing top raises."""
+        self.needs("lists")
         self.needs("extended")
         name = self.put("/".join("d" * self.tree_depth) + "/f.txt")
         tops = [top for top, _, _ in self.storage.walk()]
@@ -175,6 +187,7 @@ class ListingContract(ContractCase):
 
     def test_L10_scandir(self) -> None:
         """``scandir`` gives what ``listdir`` gives; what it tells of a file agrees with stat."""
+        self.needs("lists")
         self.needs("extended")
         names = [self.put("d/a.txt", self.content(1000)), self.put("d/e/b.txt")]
         directories, files = self.storage.listdir("d")
@@ -188,3 +201,17 @@ class ListingContract(ContractCase):
         if not self.lists_missing_as_empty:
             with self.assertOurs(FileNotFoundError):
                 self.storage.scandir("no/such")
+
+    def test_L11_no_listing(self) -> None:
+        """Where there are no directories, listing raises NotImplementedError, whatever is asked."""
+        if self.lists:
+            self.not_applicable("declared lists = True")
+        name = self.put("d/a.txt")
+        for directory in ("", "d", name):
+            with self.assertRaises(NotImplementedError):
+                self.storage.listdir(directory)
+            if self.extended:
+                with self.assertRaises(NotImplementedError):
+                    list(self.storage.scandir(directory))
+                with self.assertRaises(NotImplementedError):
+                    list(self.storage.walk(directory))

@@ -59,7 +59,8 @@ class NamesContract(ContractCase):
                 self.assertEqual(self.storage.size(name), len(data))
                 self.assertTrue(self.storage.exists(name))
                 directory, base = posixpath.split(name)
-                self.assertEqual(self.storage.listdir(directory), ([], [base]))
+                if self.lists:
+                    self.assertEqual(self.storage.listdir(directory), ([], [base]))
                 self.storage.delete(name)
                 self.assertFalse(self.storage.exists(name))
 
@@ -202,7 +203,9 @@ class NamesContract(ContractCase):
         self.assertEqual(self.read(back), data)
         self.assertEqual(self.storage.size(back), len(data))
         directory, base = posixpath.split(name)
-        self.assertEqual(self.storage.listdir(directory.replace("/", "\\")), ([], [base]))
+        if self.lists:
+            listed = self.storage.listdir(directory.replace("/", "\\"))
+            self.assertEqual(listed, ([], [base]))
         if "modified" in self.supports_times:
             self.assertEqual(
                 self.storage.get_modified_time(back), self.storage.get_modified_time(name)

@@ -272,6 +272,7 @@ class ReadingContract(ContractCase):
 
     def test_R16_opening_a_directory(self) -> None:
         """Opening a directory raises an error of ours, also for writing."""
+        self.needs("lists")
         data = self.content()
         name = self.put("d/e/f.txt", data)
         directory = name.rpartition("/")[0]

@@ -130,7 +130,7 @@ class SavingContract(ContractCase):
                 try:
                     other.open(name).close()
                     seen.append(True)
-                except FileNotFoundError:
+                except self.missing:
                     seen.append(False)
 
             with self.subTest(size=size):

@@ -522,6 +522,16 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     assert list(elsewhere.iterdir()) == []
 
 
+def test_no_place_for_the_locks(tmp_path: Path) -> None:
+    """Where they cannot be made, nothing is written, and the error says what to set."""
+    with (
+        override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path / "missing")),
+        pytest.raises(StorageError, match="FILE_UPLOAD_TEMP_DIR"),
+        turns.taking("server", "name"),
+    ):
+        pytest.fail("taken")
+
+
 # --------------------------------------------------------------------- integrity
 
 

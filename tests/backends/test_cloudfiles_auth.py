@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -228,3 +229,21 @@ def test_a_token_is_asked_for_once_more_and_not_again(make: Make) -> None:
             storage.save("a.txt", ContentFile(b"abc"))
         tokens = [r.headers["x-auth-token"] for r in swift.requests if r.path != "/auth"]
         assert tokens == ["token-1", "token-2"]
+
+
+def test_objects_that_come_and_go() -> None:
+    """No storage is given the account of an object that is gone, whose id another has now."""
+
+    class Authentication:
+        def __init__(self, url: str) -> None:
+            self.url = url
+
+        def authenticate(self) -> tuple[str, str]:
+            return self.url, "token"
+
+    for number in range(50):
+        url = f"http://swift.example/v1/{number}"
+        storage = CloudFilesStorage(container="files", auth=Authentication(url))
+        assert storage.connection.storage_url == url
+        del storage
+        gc.collect()

@@ -362,6 +362,16 @@ def test_a_bulk_delete_that_fails_in_part(storage: CloudFilesStorage, wire: Wire
     assert read(storage, "old.txt") == b"old"
 
 
+def test_a_bulk_delete_names_what_failed(storage: CloudFilesStorage, wire: Wire) -> None:
+    """The server quotes it; the error has the file's own name."""
+    told = b'{"Errors": [["/%s/a%%20b%%C3%%BC.txt", "503 Busy"]]}' % storage.container.encode()
+    wire.on("POST ??", *[Fault(status=200, body=told)] * 3)
+    with pytest.raises(Unavailable) as caught:
+        storage.delete_many(["a bü.txt"])
+    assert caught.value.name == "a bü.txt"
+    assert wire.faults
+
+
 # ------------------------------------------------------------ the server itself
 
 

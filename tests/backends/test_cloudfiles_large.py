@@ -152,6 +152,66 @@ def test_segments_go_with_their_file(
     assert read(storage, "a.bin.old") == OTHER
 
 
+def test_segments_go_though_the_answer_is_lost(
+    storage: CloudFilesStorage, wire: Wire, segments: Segments
+) -> None:
+    """The deletion is repeated, finds nothing, and deletes them."""
+    save(storage, "a.bin", OTHER)
+    wire.on("DELETE a.bin", LOST)
+    storage.delete("a.bin")
+    assert wire.faults == [LOST]
+    assert segments() == []
+
+
+def test_segments_vanish_by_themselves_after_their_file(
+    make: Make, server: Swift, container: str, segments: Segments
+) -> None:
+    """Neither before it, however long the upload took, nor never; those of a copy, too."""
+    storage = make(delete_after=3600)
+    save(storage, "a.bin", OTHER)
+    storage.copy("a.bin", "b.bin")
+    assert len(segments()) == 4
+    for name in segments():
+        file = server.request("HEAD", f"{container}/{name.partition('/')[0]}")[1]
+        part = server.request("HEAD", f"{container}_segments/{name}")[1]
+        late = int(part["x-delete-at"]) - int(file["x-delete-at"])
+        least = large.LONGEST_UPLOAD - 600 if name.startswith("a.bin/") else 0
+        assert least <= late <= large.LONGEST_UPLOAD
+
+
+def test_segments_stay_when_a_deletion_came_too_late(
+    storage: CloudFilesStorage, wire: Wire
+) -> None:
+    """Replaced meanwhile, the file that is there now keeps its segments."""
+    save(storage, "a.bin", OTHER)
+    wire.on("DELETE a.bin", Fault(status=409))
+    storage.delete("a.bin")
+    assert len(wire.faults) == 1
+    assert read(storage, "a.bin") == OTHER
+
+
+@pytest.mark.parametrize("name", ["a/../b", "./a", ".."])
+def test_segments_of_odd_names_fail_nothing(
+    storage: CloudFilesStorage, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """A segment of another tool that cannot be asked for stays, and is logged."""
+    storage._drop([f"/others/{name}"])
+    assert "Segments that no file needs stay" in caplog.text
+
+
+@pytest.mark.parametrize("length", [979, 980, 981, 1024])
+def test_segments_of_long_names_go_with_their_file(
+    storage: CloudFilesStorage, segments: Segments, length: int
+) -> None:
+    """Also where no room is left for the name of the file in those of its segments."""
+    name = "é" * 100 + "n" * (length - 200)
+    save(storage, name, OTHER)
+    assert len(segments()) == 2
+    storage.delete_many([name, "missing"])
+    assert segments() == []
+    assert storage.listdir("") == ([], [])
+
+
 def test_segments_go_when_their_file_is_replaced(
     storage: CloudFilesStorage, segments: Segments
 ) -> None:

@@ -159,6 +159,22 @@ def test_migrations_hold_no_secret() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"auth_url": "https://me:a-secret@swift.example/v1.0"},
+        {"connection_kwargs": {"authurl": "https://me:a-secret@swift.example/v1.0"}},
+    ],
+)
+def test_a_password_in_the_address_is_not_shown(given: dict[str, Any]) -> None:
+    """It goes into no migration, repr or error, and is still used."""
+    storage = CloudFilesStorage(**GIVEN, **given)
+    shown = repr(storage) + repr(storage.deconstruct())
+    assert "a-secret" not in shown
+    assert "https://swift.example/v1.0" in shown
+    assert storage.effective_auth_url == "https://me:a-secret@swift.example/v1.0"
+
+
 # -------------------------------------------------------------------------- checks
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -246,3 +248,20 @@ def test_public(make_rackspace: Make, rackspace: Rackspace, container: str) -> N
     urls.forget_edges()
     make_rackspace(public=True, ttl=7200).url("a")
     assert rackspace.cdn[container].enabled
+
+
+def test_a_child_of_a_fork_asks_the_cdn(
+    make_rackspace: Make, rackspace: Rackspace, container: str
+) -> None:
+    """A thread of the parent that asked it at the fork does not hold up the child."""
+    rackspace.cdn[container] = Published(enabled=True, ttl=900)
+    storage = make_rackspace()
+    with urls._asking:
+        child = os.fork()
+        if not child:
+            try:
+                signal.alarm(60)
+                os._exit(0 if storage.url("a.txt").startswith("http") else 2)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -359,7 +359,7 @@ def always(method: str, fault: Fault) -> Any:
 def test_content_damaged_on_its_way_up_is_sent_again(
     proxied: Storage, proxy: S3Proxy, *, overwrite: bool
 ) -> None:
-    """CouchDB compares nothing; its digest tells."""
+    """PouchDB compares nothing; its digest tells."""
     content = os.urandom(100_000)
     if overwrite:
         save(proxied, "a", b"old")

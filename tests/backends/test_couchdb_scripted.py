@@ -133,7 +133,7 @@ def test_a_digest_that_is_none_is_passed_over(storage: Storage, server: Scripted
 
 
 def test_how_a_document_is_written(storage: Storage, server: ScriptedServer) -> None:
-    """With its attachment, the JSON first; then the digest is asked for, of that revision."""
+    """With its attachment, the JSON and its digest first; then that is asked for, as stored."""
     server.script(answer({"ok": True, "id": "a/b", "rev": "1-x"}, 201), answer(document()))
     assert storage.save("a/b", ContentFile(CONTENT)) == "a/b"
     put, check = server.requests
@@ -149,6 +149,7 @@ def test_how_a_document_is_written(storage: Storage, server: ScriptedServer) -> 
             "follows": True,
             "content_type": "application/octet-stream",
             "length": len(CONTENT),
+            "digest": f"md5-{digest(CONTENT)}",
         }
     }
     assert content.partition(b"\r\n\r\n")[2] == CONTENT + b"\r\n"
@@ -169,6 +170,18 @@ def test_replacing_names_the_revision(storage: Storage, server: ScriptedServer) 
         file.write(CONTENT)
     puts = [r.body for r in server.requests if r.method == "PUT"]
     assert [b'"_rev": "3-abc"' in puts[0], b'"_rev": "4-new"' in puts[1]] == [True, True]
+
+
+def test_what_couchdb_refuses_as_damaged(storage: Storage, server: ScriptedServer) -> None:
+    """Is sent again, and what was to be replaced stays: nothing is deleted."""
+    damaged = {"error": "content_md5_mismatch", "reason": "Possible message corruption."}
+    refusal = answer(damaged, 400)
+    server.script(answer(document()), refusal, answer(document()), refusal)
+    with pytest.raises(Corrupt), storage.open("a", "wb") as file:
+        file.write(CONTENT)
+    assert [r.method for r in server.requests] == ["GET", "PUT"] * 2
+    server.script(refusal, answer({"ok": True, "rev": "1-x"}, 201), answer(document()))
+    assert storage.save("a", ContentFile(CONTENT)) == "a"
 
 
 def test_replacing_that_never_succeeds_is_given_up(
@@ -308,6 +321,19 @@ def test_the_errors_of_couchdb(
     if kind is not NotFound:
         with pytest.raises(kind):
             storage.exists("a")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_password_that_the_server_repeats(server: ScriptedServer, *, inside: bool) -> None:
+    """Is not shown, wherever it was given."""
+    server.handler = lambda _: answer({"error": "x", "reason": "wrong: hunter2"}, 403)
+    given: dict[str, Any] = {"server": server.url, "username": "me", "password": "hunter2"}
+    if inside:
+        given = {"server": server.url.replace("http://", "http://me:hunter2@")}
+    with Storage(database="files", **given) as storage:
+        with pytest.raises(PermissionDenied, match=r"wrong: \*\*\*") as caught:
+            storage.open("a")
+        assert "hunter2" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
 def test_who_logs_in(server: ScriptedServer) -> None:

@@ -375,7 +375,7 @@ def test_a_compressed_name_changes_nothing(storage: TahoeStorage) -> None:
         assert read(storage, name) == content
 
 
-@pytest.mark.parametrize("size", [0, 1, 55, 56, 1000, 200_000])
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 1000, 3_000_000])
 def test_a_file_replaced_while_it_is_open(storage: TahoeStorage, size: int) -> None:
     """Small files are read from what came; others raise Changed instead of mixing two files."""
     content, other = random.Random(1).randbytes(size), random.Random(2).randbytes(size)
@@ -510,6 +510,19 @@ def described(data: bytes, step: int) -> Description:
 def _stepping(data: bytes, step: int) -> Callable[[], bytes]:
     stream = io.BytesIO(data)
     return lambda: stream.read(step)
+
+
+def test_a_child_without_end_is_not_read_for_ever() -> None:
+    """Corrupt, after a mebibyte or so: no child is that long."""
+    sent = [b'["dirnode", {"children": {"']
+
+    def read() -> bytes:
+        sent.append(b"x" * 65536)
+        return sent[-2] if len(sent) < 100 else b""
+
+    with pytest.raises(Corrupt):
+        list(Description(read).children())
+    assert len(sent) < 25
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 64, 100_000])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -62,9 +63,34 @@ class JsIPFS(Server):
             return False
         return True
 
-    def ask(self, command: str, **arguments: str) -> Any:
+    def ask(self, command: str, **arguments: Any) -> Any:
         """Send a command of the RPC, behind a storage's back; return its last line of JSON."""
-        url = f"{self.url}/api/v0/{command}?{urlencode(arguments)}"
+        url = f"{self.url}/api/v0/{command}?{urlencode(arguments, doseq=True)}"
         with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30) as told:
             lines = told.read().splitlines()
         return json.loads(lines[-1]) if lines else None
+
+    def pins(self) -> set[str]:
+        """Return the CIDs of what is pinned."""
+        return set(self.ask("pin/ls", type="recursive")["Keys"])
+
+    def add(self, content: bytes, **arguments: str) -> str:
+        """Add content behind a storage's back; return its CID."""
+        body = (
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n'
+            b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n--b--\r\n"
+        )
+        url = f"{self.url}/api/v0/add?{urlencode({'cid-version': '0', **arguments})}"
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        request = urllib.request.Request(url, body, headers, method="POST")
+        with urllib.request.urlopen(request, timeout=30) as told:
+            return str(json.loads(told.read().splitlines()[-1])["Hash"])
+
+    def add_directory(self, name: str, content: bytes) -> str:
+        """Pin a directory with one file in it; return its CID."""
+        place = f"/{uuid.uuid4().hex}"
+        added = f"/ipfs/{self.add(content, pin='false')}"
+        self.ask("files/cp", arg=[added, f"{place}/{name}"], parents="true")
+        cid = str(self.ask("files/stat", arg=place)["Hash"])
+        self.ask("pin/add", arg=cid)
+        return cid

@@ -45,6 +45,8 @@ class Account:
 
 _accounts: dict[tuple[Any, ...], Account] = {}
 _locks: dict[tuple[Any, ...], threading.Lock] = {}
+#: Objects that authenticate, by their id: kept, or another may get the id of one that is gone.
+_objects: dict[int, Any] = {}
 
 
 def account(storage: CloudFilesStorage) -> Account:
@@ -70,8 +72,11 @@ def forget(storage: CloudFilesStorage, token: str | None = None) -> None:
 
 def _key(storage: CloudFilesStorage) -> tuple[Any, ...]:
     auth = storage.effective_auth
+    if auth is not None and not isinstance(auth, tuple):
+        _objects[id(auth)] = auth
+        auth = id(auth)
     return (
-        auth if isinstance(auth, tuple) else id(auth) if auth is not None else None,
+        auth,
         storage.username,
         storage.api_key,
         storage.effective_auth_url,

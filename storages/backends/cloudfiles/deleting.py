@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from storages import retry
+from storages.backends.cloudfiles import large
 from storages.errors import NotFound, PermissionDenied, StorageError, Unavailable
 from storages.events import logger
 from storages.http import quoted, with_query
@@ -34,15 +36,15 @@ def remove_many(storage: CloudFilesStorage, keys: list[str]) -> Any:
         return NotImplemented
     first: StorageError | None = None
     wanted = list(dict.fromkeys(keys))
-    large = _large(storage, wanted)
-    for key in large:
+    single = _large(storage, wanted)
+    for key in single:
         try:
             retry.repeat(storage.retry, partial(storage._remove, key))
         except NotFound:
             continue
         except StorageError as error:
             first = first or error.locate("remove_many", key, repr(storage))
-    small = [f"/{storage.container}/{key}" for key in wanted if key not in large]
+    small = [f"/{storage.container}/{key}" for key in wanted if key not in single]
     for some in _batches(small):
         errors = _bulk_delete(storage, some)
         if errors is None:
@@ -63,7 +65,7 @@ def drop(storage: CloudFilesStorage, segments: list[str]) -> None:
     try:
         for some in _batches(segments):
             _drop(storage, some)
-    except StorageError as error:
+    except (StorageError, ValueError) as error:  # ValueError: a segment's name may be "a/../b"
         # What the caller asked for is done, or failed for a reason of its own.
         logger.warning(
             "Segments that no file needs stay in %s: %s, ... (%d): %s",
@@ -88,9 +90,12 @@ def _drop(storage: CloudFilesStorage, segments: list[str]) -> None:
 
 
 def _large(storage: CloudFilesStorage, keys: list[str]) -> set[str]:
-    """Return those of ``keys`` that have segments, as their names in the container tell."""
+    """Return those of ``keys`` that have segments, as their names in the container tell.
+
+    And those too long for that.
+    """
     known = set(keys)
-    found: set[str] = set()
+    found = {key for key in keys if not large.names_segments(key)}
     container = storage.effective_segments_container
     if container == storage.container:
         return found
@@ -123,7 +128,7 @@ def _bulk_delete(storage: CloudFilesStorage, names: list[str]) -> list[tuple[str
         _without.add(account)
         return None
     told = answer.json()
-    errors = [(name, status) for name, status in told.get("Errors", ())]
+    errors = [(unquote(name), status) for name, status in told.get("Errors", ())]
     status = str(told.get("Response Status", ""))
     if not errors and not status.startswith("2") and told.get("Number Not Found") == 0:
         raise Unavailable(f"Deleting failed: {status} {told.get('Response Body', '')}")

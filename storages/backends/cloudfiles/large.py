@@ -28,12 +28,17 @@ from storages.staging import Source
 if TYPE_CHECKING:
     from storages.backends.cloudfiles.storage import CloudFilesStorage
 
-__all__ = ["copy", "segments_of", "upload"]
+__all__ = ["copy", "names_segments", "segments_of", "upload"]
 
 MiB = 1024 * 1024
 #: The most segments of a manifest, and the largest, where a server was not told otherwise.
 MOST_SEGMENTS = 1000
 MOST_SEGMENT = 5 * 1024 * MiB
+
+#: Seconds for which the segments of a file that vanishes by itself outlive it.
+LONGEST_UPLOAD = 86_400
+#: Bytes of a segment's name after its file's: a slash, the time, a random part, a number.
+_ROOM = len(f"/{10**9:.6f}-{'0' * 16}/{0:08d}")
 
 #: Stores a segment of that name: from that offset, so many bytes; returns its ETag.
 Store = Callable[[str, int, int], str]
@@ -49,7 +54,10 @@ def upload(
     publish: Publish,
 ) -> None:
     """Store ``source`` under ``key``, in segments."""
-    kept = {name: headers[name] for name in ("X-Delete-After",) if name in headers}
+    kept = {}
+    if "X-Delete-After" in headers:
+        # Stored before the manifest, they must not vanish before it.
+        kept["X-Delete-After"] = str(int(headers["X-Delete-After"]) + LONGEST_UPLOAD)
 
     def store(segment: str, start: int, length: int) -> str:
         body = Body(source, start, length, hash="md5")
@@ -74,6 +82,8 @@ def copy(  # noqa: PLR0913, PLR0917 - both ends of a copy
     # The name of a header's value is quoted; one version, or the segments would not fit together.
     place = f"{quoted(storage.container)}/{quoted(key, safe='/')}"
     given = {"X-Copy-From": place, "X-Fresh-Metadata": "true"}
+    if "X-Delete-At" in headers:
+        given["X-Delete-At"] = headers["X-Delete-At"]
     if origin.etag:
         given["If-Match"] = f'"{origin.etag}"'
 
@@ -189,11 +199,13 @@ class _Upload:
 
 def _place(key: str) -> str:
     """Return what the names of a file's segments begin with: its name, where there is room."""
-    place = f"{key}/{time.time():.6f}-{secrets.token_hex(8)}"
-    if len(place.encode()) <= LONGEST_KEY - len("/00000000"):
-        return place
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return f"{digest}/{place[len(key) + 1 :]}"
+    start = key if names_segments(key) else hashlib.sha256(key.encode()).hexdigest()
+    return f"{start}/{time.time():.6f}-{secrets.token_hex(8)}"
+
+
+def names_segments(key: str) -> bool:
+    """Tell whether the names of a file's segments would begin with its own."""
+    return len(key.encode()) <= LONGEST_KEY - _ROOM
 
 
 def segments_of(storage: CloudFilesStorage, key: str, answer: Answer) -> list[str]:

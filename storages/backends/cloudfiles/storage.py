@@ -7,6 +7,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -24,7 +25,7 @@ from storages.errors import (
     Unavailable,
 )
 from storages.files import Mode, StorageFile
-from storages.http import Answer, quoted
+from storages.http import Answer, quoted, split_credentials
 from storages.options import options_of
 from storages.readers import Entry, Reader, Stat
 from storages.staging import Source
@@ -106,9 +107,12 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Return what a migration needs to make the storage again: never a secret."""
         path, args, given = super().deconstruct()
-        if "connection_kwargs" in given:
-            known = given["connection_kwargs"]
-            given["connection_kwargs"] = {n: v for n, v in known.items() if n != "auth"}
+        known = given.get("connection_kwargs")
+        if known is not None:
+            known = given["connection_kwargs"] = {n: v for n, v in known.items() if n != "auth"}
+        for where, name in ((given, "auth_url"), (known, "authurl")):
+            if where and where.get(name):  # which may hold a password
+                where[name] = split_credentials(where[name])[0]
         return path, args, given
 
     def _open(self, name: str, mode: str = "rb") -> CloudFilesStorageFile:
@@ -183,9 +187,17 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
         if self._is_marker(answer) and self._is_dir(key):
             raise DirectoryNotEmpty
         segments = large.segments_of(self, key, answer)
-        # 409: it has been replaced since, so this deletion came first.
-        self._ask("DELETE", self._object_url(key), accept=(409,))
-        self._drop(segments)
+        # Repeated here, where its segments are known. 404: by then, or by somebody else, it was
+        # deleted. 409: it has been replaced since, so this deletion came first.
+        delete = partial(self._ask, "DELETE", self._object_url(key), accept=(404, 409))
+        try:
+            answer = retry.repeat(self.retry, delete)
+        except Unavailable as error:
+            error.final = True
+            raise
+        # They may be the new file's; those of the old one went when it was replaced.
+        if answer.status != 409:  # noqa: PLR2004
+            self._drop(segments)
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         start = f"{prefix}/" if prefix else ""

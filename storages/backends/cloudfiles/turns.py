@@ -97,7 +97,13 @@ else:
         user = os.getuid()
         parent = Path(settings.FILE_UPLOAD_TEMP_DIR or tempfile.gettempdir())
         directory = parent / f"django-storages-{user}"
-        directory.mkdir(mode=0o700, exist_ok=True)
+        try:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{directory}, where uploads take turns, cannot be made: {error.strerror}.",
+                hint="Set FILE_UPLOAD_TEMP_DIR to a directory that this user may write to.",
+            ) from error
         found = directory.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
             raise StorageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ class _Edge:
 
 
 _edges: dict[tuple[Any, ...], _Edge] = {}
+#: Held while the CDN is asked, by the thread that asks.
 _asking = threading.Lock()
 
 
@@ -167,3 +169,12 @@ def forget_edges() -> None:
 
 def _is_enabled(answer: Answer) -> bool:
     return answer.headers.get("X-CDN-Enabled", "").lower() == "true"
+
+
+def _after_fork() -> None:
+    global _asking  # noqa: PLW0603 - another thread of the parent may hold it
+    _asking = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

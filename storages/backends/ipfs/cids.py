@@ -12,7 +12,7 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 
-__all__ = ["CID", "LEAF", "is_path", "parse", "root"]
+__all__ = ["CID", "LEAF", "LENGTHS", "is_path", "parse", "root"]
 
 #: The bytes that one block holds, as Kubo cuts files unless it is told otherwise.
 LEAF = 256 * 1024
@@ -23,7 +23,8 @@ _SHA2_256_LENGTH = 32
 _LONGEST_HASH = 64
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
-_VERSION_0_LENGTH = 46
+#: The characters of a name, by the version.
+LENGTHS = (46, 59)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class CID:
 
 def parse(text: str) -> CID:
     """Return what the CID ``text`` says. Raises ValueError when it is none."""
-    if len(text) == _VERSION_0_LENGTH and text.startswith("Qm"):
+    if len(text) == LENGTHS[0] and text.startswith("Qm"):
         algorithm, digest = _hash(_of_base(text, _BASE58))
         if (algorithm, len(digest)) != (SHA2_256, _SHA2_256_LENGTH):
             raise ValueError("not the hash of a CID of version 0")

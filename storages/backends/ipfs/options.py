@@ -106,10 +106,6 @@ class IPFSOptions(HTTPStorage, settings_prefix="IPFS_STORAGE"):
         secret=True,
         help="Its access token.",
     )
-    client: Any = option(
-        settings=("IPFS_STORAGE_CLIENT",),
-        help="An ipfs-toolkit client, or the dotted path of one, to use in place of the RPC.",
-    )
 
     def __init__(
         self, api_url: str | None = None, gateway_url: str | None = None, **given: Any

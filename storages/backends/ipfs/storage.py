@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import SuspiciousFileOperation
 
 from storages import names, retry
 from storages.backends.ipfs import cids
+from storages.backends.ipfs.checks import check_field
 from storages.backends.ipfs.options import IPFSOptions
+from storages.backends.ipfs.pinning import PinningService
 from storages.backends.ipfs.reading import Small, Streamed
 from storages.errors import (
     Corrupt,
@@ -34,13 +38,17 @@ from storages.http.answers import words
 from storages.readers import Entry, Reader, Stat
 from storages.staging import Source, staged
 
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
+    from django.db.models import FileField
+
 __all__ = ["InterPlanetaryFileSystemStorage"]
 
 #: What a node's words mean; it answers 500 to everything.
 _SAYINGS: tuple[tuple[str, type[StorageError]], ...] = (
     ("not pinned", NotFound),
     ("no link named", NotFound),
-    ("file does not exist", NotFound),
+    ("does not exist", NotFound),
     ("could not find", NotFound),
     ("not found", NotFound),
     ("invalid path", NotFound),
@@ -51,6 +59,7 @@ _SAYINGS: tuple[tuple[str, type[StorageError]], ...] = (
     ("no space left", StorageFull),
 )
 _FAILED = 500
+_FORBIDDEN = 403
 #: How the content is cut and hashed: the same content must have the same name on every node.
 _LAYOUT = {
     "chunker": "size-262144",
@@ -68,6 +77,8 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
     and to whoever else has it.
     """
 
+    # A command that is not there says nothing about files: the address is not a node's.
+    statuses: ClassVar[Mapping[int, type[StorageError]]] = {404: StorageError, 410: StorageError}
     # Where it is imported from, in settings and migrations.
     __module__ = "storages.backends.ipfs"
 
@@ -121,10 +132,15 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         raise NotImplementedError("IPFS has no directory of what a storage has saved.")
 
     def _remove(self, key: str) -> None:
-        if not cids.is_path(key):
+        # What is in a directory is pinned with it, so it cannot be unpinned.
+        if not cids.is_path(key) or "/" in key:
             raise NotFound
         if not self.unpin_on_delete:
             return
+        # The service first: after a failure of it, the file is still there to be deleted again.
+        if self.pinning_service_url:
+            with self._pinning_service() as service:
+                service.unpin(key)
         self._command("pin/rm", arg=key)
 
     def _is_dir(self, key: str) -> bool:
@@ -147,8 +163,17 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         """Return ``name``: what a file is saved as does not matter."""
         return name
 
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:  # noqa: ARG002 - Django's interface
-        """Return ``name``: a file is saved under its content's name, which is never taken."""
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return ``name``: a file is saved under its content's name, which is never taken.
+
+        Raises SuspiciousFileOperation when that has more than ``max_length`` characters.
+        """
+        length = cids.LENGTHS[self.cid_version]
+        if max_length is not None and max_length < length:
+            raise SuspiciousFileOperation(
+                f"A name in IPFS has {length} characters, but only {max_length} are allowed: raise "
+                "max_length."
+            )
         return names.file_name(name)
 
     def exists(self, name: str) -> bool:
@@ -161,6 +186,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         return self._call("exists", key, lambda: self._is_pinned(key))
 
     def _open(self, name: str, mode: str = "rb") -> Any:
+        names.file_name(name)
         if Mode.parse(mode).writes:
             raise io.UnsupportedOperation(
                 "The name of a file in IPFS follows from its content: use save()."
@@ -170,9 +196,21 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
     def _save(self, name: str, content: Any) -> str:
         key = names.file_name(name)
         with staged(content, self._progress(key, "write")) as source:
-            return self._call("write", key, lambda: self._add(source), source)
+            return self._call("write", key, lambda: self._keep(key, source), source)
+
+    def check_field(self, field: FileField) -> Iterator[CheckMessage]:
+        """Return what ``manage.py check`` is to tell of a field that uses the storage."""
+        return check_field(self.cid_version, field)
 
     # ---------------------------------------------------------------- commands
+
+    def _keep(self, key: str, source: Source) -> str:
+        """Add the content, and let the pinning service keep it too; return its CID."""
+        cid = self._add(source)
+        if self.pinning_service_url:
+            with self._pinning_service() as service:
+                service.pin(cid, key)
+        return cid
 
     def _add(self, source: Source) -> str:
         """Add and pin the content; return its CID."""
@@ -206,7 +244,9 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
 
     def _is_pinned(self, key: str) -> bool:
         try:
-            self._command("pin/ls", arg=key, type="recursive")
+            self._command("pin/ls", arg=cids.root(key), type="recursive")
+            if "/" in key:
+                self._told_of(key)
         except NotFound:
             return False
         return True
@@ -239,6 +279,16 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
 
     # --------------------------------------------------------------- the server
 
+    def _pinning_service(self) -> PinningService:
+        return PinningService(
+            endpoint=self.pinning_service_url,
+            token=self.pinning_service_token,
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            proxies=self.proxies,
+            trust_environment=self.trust_environment,
+        )
+
     def _authorization(self) -> Mapping[str, str]:
         if self.token:
             return bearer(self.token)
@@ -247,13 +297,25 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         _, found = split_credentials(self.api_url)
         return basic(*found) if found else {}
 
+    def _clean(self, text: str) -> str:
+        text = super()._clean(text)
+        _, found = split_credentials(self.api_url)
+        return text.replace(found[1], "***") if found and found[1] else text
+
     def _refusal(self, answer: Answer) -> StorageError:
         error = super()._refusal(answer)
+        if answer.status == _FORBIDDEN:
+            error.hint = (
+                "Kubo refuses what API.Authorizations does not allow, and addresses that "
+                "API.HTTPHeaders does not allow as an Origin."
+            )
         if answer.status != _FAILED:
             return error
         said = words(answer.content).lower()
         kind = next((kind for part, kind in _SAYINGS if part in said), StorageError)
-        return kind(str(error))
+        known = kind(str(error))
+        vars(known)["status"] = answer.status
+        return known
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Return what a migration needs, without the password that a URL may hold."""

@@ -16,6 +16,8 @@ from storages.errors import Corrupt
 __all__ = ["Description"]
 
 _SPACE = " \t\r\n"
+#: Characters of one child: a name is short, and what is told of it.
+_LONGEST = 1024 * 1024
 
 
 class Description:
@@ -84,6 +86,8 @@ class Description:
                         self._at = end
                         return value
                     continue
+            if len(self._text) - self._at > _LONGEST:
+                raise Corrupt("The gateway's answer is not what it should be.")
             if not self._more():
                 raise Corrupt("The gateway's answer breaks off.")
 
