@@ -524,20 +524,23 @@ def test_a_disk_without_links_is_found_out_once(
     storage = place.storage()
     extended = Session.extended
     asked: list[str] = []
+    links: set[tuple[Session, int]] = set()
 
-    def refusing(session: Any, name: str, *parts: bytes) -> int:
+    def refusing(session: Session, name: str, *parts: bytes) -> int:
         asked.append(name)
-        if name == "hardlink@openssh.com":
-            parts = parts[1:] + parts[:1]  # from a name that is not there
-        return extended(session, name, *parts)
+        if name != "hardlink@openssh.com":
+            return extended(session, name, *parts)
+        number = extended(session, name, parts[1], parts[0])  # from a name that is not there
+        links.add((session, number))
+        return number
 
     receive = Session.receive
 
-    def refused(session: Any, number: int) -> Any:
+    def refused(session: Session, number: int) -> Any:
         try:
             return receive(session, number)
         except NotFound:
-            if asked[-1:] == ["hardlink@openssh.com"]:
+            if (session, number) in links:
                 asked.append("refused")
                 raise Failure from None
             raise
