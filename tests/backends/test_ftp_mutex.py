@@ -190,6 +190,27 @@ def test_a_connection_lost_while_the_lock_is_held(
     assert server.files == {b"/": None, b"/a.txt": b"new"}
 
 
+def test_a_draft_is_removed_before_the_lock_is_given_back(
+    server: ScriptedFTP, storage: FTPStorage
+) -> None:
+    """A renaming that the server does late finds nothing, rather than replace another's file."""
+    server.scripts["RNTO"] = lambda session, _: session.hang_up()
+    storage.retry = Retry(attempts=1)
+    with pytest.raises(Unavailable):
+        create(storage)
+    verbs = server.sent()
+    assert verbs.index("RNTO") < verbs.index("DELE") < verbs.index("RMD")
+    assert server.files == {b"/": None}
+
+
+def test_a_lock_of_last_year_is_stale(server: ScriptedFTP, storage: FTPStorage) -> None:
+    """LIST shows no year: in January, a time in December looks as if it were to come."""
+    path = f"/{mutex.lock_name('b.txt')}"
+    server.put(path, None, age=-30 * 86400)
+    with storage.connection() as ftp:
+        assert mutex._is_stale(ftp, path, 1) is ("MLST" not in "".join(server.features or ()))
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_connection_lost_while_the_lock_is_given_back(
     server: ScriptedFTP, storage: FTPStorage

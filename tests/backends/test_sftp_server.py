@@ -7,6 +7,7 @@ import io
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,11 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 
 from storages.backends.sftp import SFTPStorage, publishing
+from storages.backends.sftp import storage as sftp_storage
 from storages.backends.sftp.messages import Failure, Kind
 from storages.backends.sftp.session import Session
+from storages.backends.sftp.writing import Writer
+from storages.connections import PerThread
 from storages.errors import (
     AlreadyExists,
     DirectoryNotEmpty,
@@ -575,3 +579,31 @@ def test_a_termination_of_the_server_is_an_end_like_another(own: Place) -> None:
     assert sum(ended) > 0
     for number in range(8):
         assert sorted(storage.listdir(str(number))[1]) == [str(step) for step in range(6)]
+
+
+def test_threads_that_come_first_together_share_what_is_kept(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pool and one list of temporary files that are left, however many begin at once."""
+    storage = place.storage()
+    gate = threading.Barrier(4)
+    made: list[object] = []
+
+    def slowly(kind: Any) -> Any:
+        def make(*args: Any, **given: Any) -> Any:
+            made.append(kind)
+            time.sleep(0.2)
+            return kind(*args, **given)
+
+        return make
+
+    monkeypatch.setattr(sftp_storage, "PerThread", slowly(PerThread))
+    monkeypatch.setattr(sftp_storage, "Writer", slowly(Writer))
+
+    def first(_: int) -> tuple[int, int]:
+        gate.wait(10)
+        return id(storage._pool), id(storage._writer)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(first, range(4)))
+    assert (len(found), len(made)) == (1, 2)

@@ -42,6 +42,7 @@ LEASE = 10.0
 STALE = 30.0
 # The same where the server shows times to the minute.
 _STALE_BY_MINUTES = 120.0
+_DAY = 86400.0
 # How long a lock is waited for before its age is asked for, and between such questions.
 _SUSPICIOUS = 5.0
 
@@ -172,7 +173,8 @@ def _is_stale(ftp: Connection, path: str, times: int) -> bool:
     if exact is not None:
         return exact >= STALE * times
     rough = _age(found[name].printed, found[probe].printed)
-    return rough is not None and rough >= _STALE_BY_MINUTES * times
+    # No year is shown: in January, what is of last December seems to be of the next.
+    return rough is not None and (rough >= _STALE_BY_MINUTES * times or rough < -_DAY)
 
 
 def _age(then: datetime | None, now: datetime | None) -> float | None:

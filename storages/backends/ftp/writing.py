@@ -48,9 +48,16 @@ def write(storage: FTPStorage, key: str, source: Source, *, overwrite: bool) -> 
             with _place(storage, ftp, path, overwrite=overwrite) as lock:
                 if overwrite:
                     _renew(ftp, draft, path, source.size)
-                _rename(storage, ftp, draft, path, lock, overwrite=overwrite)
+                try:
+                    _rename(storage, ftp, draft, path, lock, overwrite=overwrite)
+                except BaseException:
+                    # Under the lock: a renaming that the server does late finds nothing then.
+                    _discard(storage, ftp, draft)
+                    draft = ""
+                    raise
         except BaseException:
-            _discard(storage, ftp, draft)
+            if draft:
+                _discard(storage, ftp, draft)
             raise
 
 

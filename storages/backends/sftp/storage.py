@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat as modes
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -34,6 +36,11 @@ __all__ = ["SFTPStorage", "SFTPStorageFile"]
 #: So many pages of a listing are asked for at once.
 _PAGES = 4
 SFTPStorageFile = StorageFile
+#: While a storage looks for what it keeps: of threads that come first together, one makes it.
+_keeping = threading.RLock()
+os.register_at_fork(
+    before=_keeping.acquire, after_in_parent=_keeping.release, after_in_child=_keeping.release
+)
 
 
 class SFTPStorage(SFTPOptions, RemoteStorage):
@@ -268,18 +275,19 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
             self.keepalive,
             self.max_idle,
         )
-        known: tuple[Any, PerThread[Connection]] | None = self.__dict__.get("_connections")
-        if known is None or known[0] != wanted:
-            self.close()
-            pool = PerThread(
-                Connector(*wanted[:-1]).connect,
-                Connection.close,
-                is_alive=Connection.is_alive,
-                reusable=lambda error: not isinstance(error, Unavailable),
-                max_idle=self.max_idle,
-                abandon=Connection.abandon,
-            )
-            known = self.__dict__["_connections"] = wanted, pool
+        with _keeping:
+            known: tuple[Any, PerThread[Connection]] | None = self.__dict__.get("_connections")
+            if known is None or known[0] != wanted:
+                self.close()
+                pool = PerThread(
+                    Connector(*wanted[:-1]).connect,
+                    Connection.close,
+                    is_alive=Connection.is_alive,
+                    reusable=lambda error: not isinstance(error, Unavailable),
+                    max_idle=self.max_idle,
+                    abandon=Connection.abandon,
+                )
+                known = self.__dict__["_connections"] = wanted, pool
         return known[1]
 
     def close(self) -> None:
@@ -291,9 +299,10 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
     @property
     def _writer(self) -> Writer:
         wanted = self._root, self.file_mode, self.dir_mode, self.uid, self.gid
-        known: tuple[Any, Writer] | None = self.__dict__.get("_kept_writer")
-        if known is None or known[0] != wanted:
-            known = self.__dict__["_kept_writer"] = wanted, Writer(*wanted)
+        with _keeping:
+            known: tuple[Any, Writer] | None = self.__dict__.get("_kept_writer")
+            if known is None or known[0] != wanted:
+                known = self.__dict__["_kept_writer"] = wanted, Writer(*wanted)
         return known[1]
 
     @property
