@@ -691,6 +691,18 @@ def test_an_answer_is_read_up_to_a_limit(storage: PlainStorage, server: Scripted
         storage._ask("GET", server.url, limit=4999)
 
 
+def test_a_body_that_is_made_by_requests(storage: PlainStorage, server: ScriptedServer) -> None:
+    """A request that is sent while another one's body is leaves that one its timeouts."""
+    server.handler = lambda _: Reply(body=b"abc")
+
+    def body() -> Iterator[bytes]:
+        for _ in range(2):
+            yield storage._ask("GET", server.url).content
+
+    assert storage._ask("PUT", server.url, body=body()).content == b"abc"
+    assert sorted(request.method for request in server.requests) == ["GET", "GET", "PUT"]
+
+
 def test_lines_are_told_as_they_come(storage: PlainStorage, server: ScriptedServer) -> None:
     """Whether or not the last one has an end."""
     content = b"".join(b"%d\n" % n for n in range(50_000)) + b"end"

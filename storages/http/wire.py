@@ -110,13 +110,16 @@ class Wire:
         """
         prepared = requests.PreparedRequest()
         prepared.prepare(method, url, headers, data=body)
+        # The body may be a file that is read by requests of its own, meanwhile.
+        around = vars(_request).copy()
         _request.patience, _request.clean = patience, clean
         try:
             return self._adapter.send(
                 prepared, stream=True, timeout=(connect_timeout, patience()), **tls
             )
         finally:
-            del _request.patience, _request.clean
+            vars(_request).clear()
+            vars(_request).update(around)
 
     def close(self) -> None:
         """Close the connections that are not in use; the others when they are given back."""
