@@ -607,3 +607,20 @@ def test_threads_that_come_first_together_share_what_is_kept(
     with ThreadPoolExecutor(4) as threads:
         found = set(threads.map(first, range(4)))
     assert (len(found), len(made)) == (1, 2)
+
+
+class Lost(io.BytesIO):
+    """Content that comes from another storage, whose connection is lost."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes, of the first few."""
+        if self.tell() > MiB:
+            raise Unavailable("The source is lost.")
+        return super().read(size)
+
+
+def test_content_that_is_lost_leaves_no_temporary_file(place: Place) -> None:
+    """The server is there, and told to remove it."""
+    with pytest.raises(Unavailable, match="source is lost"):
+        place.storage().save("x.bin", File(Lost(bytes(4 * MiB)), name="x.bin"))
+    assert place.names() == []

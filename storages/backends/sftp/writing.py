@@ -148,11 +148,8 @@ class Writer:
                 session, draft.path, lambda: session.open(draft.path, flags, asked)
             )
             yield draft
-        except BaseException as error:
-            if isinstance(error, Unavailable):
-                self.orphans.add(draft.path)
-            else:
-                self._discard(session, draft)
+        except BaseException:
+            self._discard(session, draft)
             raise
 
     def _discard(self, session: Session, draft: Draft) -> None:
