@@ -32,13 +32,17 @@ class PouchDB(Server):
             "httpd": {"bind_address": HOST},
         }
         (self.directory / "config.json").write_text(json.dumps(configuration))
-        (self.directory / "data").mkdir()
+        for name in ("data", "uploads"):
+            (self.directory / name).mkdir()
 
     def command(self) -> list[str]:
         """Node.js, with the program of .cache/pouchdb."""
         if not _PROGRAM.exists():
             raise MissingProgramError(f"{_PROGRAM} is missing: python3 tools/npm.py pouchdb")
         return [
+            # It leaves a file there for each upload.
+            "env",
+            f"TMPDIR={self.directory / 'uploads'}",
             find("node", package="nodejs npm"),
             str(Path(__file__).with_suffix(".cjs")),
             str(_PROGRAM),
