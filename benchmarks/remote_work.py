@@ -6,9 +6,11 @@ storage), ``raw`` (the client library) or ``command`` (a program).
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
@@ -71,6 +73,7 @@ def saving_all(subject: Subject, size: int) -> Callable[[], None]:
     """Save many small files."""
     names = fresh()
     directory = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     for number in range(MANY):
         (directory / str(number)).write_bytes(os.urandom(size))
     return lambda: subject.save_all(next(names), directory)
