@@ -264,7 +264,7 @@ def opened(storage: FTPStorage) -> None:
 
 COSTS: dict[str, tuple[Callable[[FTPStorage], Any], dict[str, Any], str]] = {
     "save": (saved, {}, "PASV STOR SIZE MKD MLST RNFR RNTO RMD"),
-    "save, allow_overwrite": (saved, {"allow_overwrite": True}, "PASV STOR SIZE RNFR RNTO"),
+    "save, allow_overwrite": (saved, {"allow_overwrite": True}, "PASV STOR SIZE SIZE RNFR RNTO"),
     "open and read": (opened, {}, "MLST PASV RETR"),
     "exists": (lambda s: s.exists("a.txt"), {}, "MLST"),
     "size": (lambda s: s.size("a.txt"), {}, "MLST"),

@@ -143,12 +143,11 @@ def _is_done(storage: FTPStorage, ftp: Connection, path: str, target: str) -> bo
 def _renew(ftp: Connection, path: str, target: str, size: int | None) -> None:
     """See to it that the file has another version than the one that it will replace.
 
-    Where the server tells no file from another but by size and time, and the time in seconds, a
-    reader would take what was replaced within a second for what he had begun to read.
+    Servers tell a file from another by size and time, and the time in seconds: a reader would take
+    what was replaced within a second for what he had begun to read. A number on the disk, where
+    the server tells it (``unique``), does not help: disks give it to a new file again at once.
     """
-    if "unique" in ftp.features.get("MLST", "").lower() or size is None:
-        return
-    if size_of(ftp, target) != size:
+    if size is None or size_of(ftp, target) != size:
         return
     old, new = written(ftp, target), written(ftp, path)
     if old is None or new is None or new > old:
