@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["move", "write"]
 
-BLOCK = 256 * 1024
+BLOCK = 64 * 1024
 # Before so much is sent in vain, the server is asked whether the name is taken.
 _LARGE = 1024 * 1024
 # What a server says when a directory is missing, or may not be written to.
