@@ -31,6 +31,8 @@ from benchmarks.remote_work import READ, Row, rows  # noqa: E402
 from tests.faults.proxy import TCPProxy  # noqa: E402
 
 PEER = ROOT / ".venv" / "django-storages-1.14.6-{}"
+SHM = Path("/dev/shm")  # noqa: S108 - only the default, and temporary files have random names
+MEMORY = SHM if SHM.is_dir() else Path(tempfile.gettempdir())
 NONE = "\N{EN DASH}"
 MILLISECOND = 1e-3
 COLUMNS = ("round trips", "kB moved", "MiB of memory")
@@ -189,7 +191,16 @@ class Benchmark:
         parser.add_argument("--rounds", type=int, default=3, help="how often all take turns (3)")
         parser.add_argument("--docs", action="store_true", help="write the page's table")
         parser.add_argument("--check", action="store_true", help="fail when a goal is missed")
+        parser.add_argument(
+            "--directory",
+            type=Path,
+            default=MEMORY,
+            help=f"of the server's files and of what is sent ({MEMORY}: clients are compared, not "
+            "disks)",
+        )
         given = parser.parse_args()
+        # The servers and the children make their temporary directories there.
+        os.environ["TMPDIR"] = tempfile.tempdir = str(given.directory)
         size = given.size * MIB
         if unknown := set(given.rows) - set(names):
             parser.error(f"no such row: {', '.join(sorted(unknown))}")
