@@ -17,18 +17,20 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from django.conf import settings as django_settings
 
 from storages.errors import OptionError
 
-__all__ = ["Option", "option", "options_of", "unknown_options"]
+__all__ = ["Option", "option", "options_of", "positive", "unknown_options"]
 
 
 Kinds: TypeAlias = "type | tuple[type, ...]"
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(eq=False)
@@ -182,6 +184,16 @@ def unknown_options(owner: str, given: Iterable[str], known: Iterable[str]) -> N
             options = ", ".join(sorted(known)) or "none"
             msg = f"{owner} has no option {name!r}.{meant} Its options: {options}."
             raise OptionError(msg)
+
+
+def positive(value: Number) -> Number:
+    """Return a number, of seconds or of anything, that is above 0; for an option's ``convert``.
+
+    Raises ValueError for others, and for what is no number or has no end: no system waits so long.
+    """
+    if not 0 < value < math.inf:
+        raise ValueError("must be above 0")
+    return value
 
 
 def _is_plain_attribute(cls: type, name: str) -> bool:

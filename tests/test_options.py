@@ -11,7 +11,7 @@ from django.test import override_settings
 
 from storages.base import BaseStorage
 from storages.errors import OptionError, StorageError
-from storages.options import option, options_of
+from storages.options import option, options_of, positive
 
 
 class Service(BaseStorage):
@@ -22,6 +22,7 @@ class Service(BaseStorage):
     password: str | None = option(settings=("TEST_PASSWORD",), type=str, secret=True)
     headers: dict[str, str] = option(default={}, type=dict)
     mode: int | None = option(convert=lambda value: int(value, 8))
+    timeout: float = option(default=30.0, type=float, convert=positive)
 
 
 class Named(Service):
@@ -168,3 +169,11 @@ def test_secrets_are_taken_out_of_the_librarys_errors(password: str) -> None:
 def test_options_are_listed_base_classes_first() -> None:
     """What the docs' tables and the checks read."""
     assert list(options_of(Named)) == ["host", "port", "password", "headers", "mode"]
+
+
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan")])
+def test_a_number_that_must_be_above_0_is_refused_otherwise(value: float) -> None:
+    """Neither 0 nor less, nor what no system can wait for."""
+    with pytest.raises(OptionError, match=r"'timeout' .*: must be above 0"):
+        Service(host="h", timeout=value)
+    assert Service(host="h", timeout=0.1).timeout == 0.1

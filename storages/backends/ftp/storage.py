@@ -32,8 +32,8 @@ from storages.errors import (
     Unavailable,
 )
 from storages.files import Mode, StorageFile
-from storages.options import option
-from storages.staging import Spool
+from storages.options import option, positive
+from storages.staging import BLOCK, Spool
 
 __all__ = ["FTPStorage", "FTPStorageException", "FTPStorageFile"]
 
@@ -61,12 +61,6 @@ def _known_encoding(name: str) -> str:
 def _tls(value: str) -> str:
     if value not in {"explicit", "implicit"}:
         raise ValueError("'explicit' or 'implicit'")
-    return value
-
-
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("more than 0")
     return value
 
 
@@ -115,14 +109,14 @@ class FTPStorage(RemoteStorage):
         settings=("FTP_STORAGE_TIMEOUT",),
         default=30.0,
         type=float,
-        convert=_positive,
+        convert=positive,
         help="Seconds to wait for the server, each time.",
     )
     idle: float = option(
         settings=("FTP_STORAGE_IDLE",),
         default=60.0,
         type=float,
-        convert=_positive,
+        convert=positive,
         help="Seconds after which a connection that is not used is closed.",
     )
     tls: str | None = option(
@@ -243,7 +237,7 @@ class FTPStorage(RemoteStorage):
         reader = self._open_read(key)
         with Spool() as spool:
             try:
-                view = memoryview(bytearray(writing.BLOCK))
+                view = memoryview(bytearray(BLOCK))
                 while count := reader.readinto(view):
                     spool.write(view[:count])
             finally:

@@ -21,14 +21,13 @@ from storages.errors import (
     StorageError,
 )
 from storages.retry import grace, timeout
-from storages.staging import Source, temporary_name
+from storages.staging import BLOCK, Source, temporary_name
 
 if TYPE_CHECKING:
     from storages.backends.ftp.storage import FTPStorage
 
 __all__ = ["move", "write"]
 
-BLOCK = 64 * 1024
 # Before so much is sent in vain, the server is asked whether the name is taken.
 _LARGE = 1024 * 1024
 # What a server says when a directory is missing, or may not be written to.

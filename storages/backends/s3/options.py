@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from storages.backends.s3 import values
-from storages.options import option
+from storages.options import option, positive
 
 __all__ = ["S3Options"]
 
@@ -276,7 +276,7 @@ class S3Options:
         settings=("AWS_S3_MAX_ATTEMPTS",),
         default=3,
         type=int,
-        convert=values.positive,
+        convert=positive,
         help="How often a request is made in all, when the server fails.",
     )
     retry_mode: str = option(
@@ -289,7 +289,7 @@ class S3Options:
     file_buffer_size: int | None = option(
         settings=("AWS_S3_FILE_BUFFER_SIZE",),
         type=int,
-        convert=values.positive,
+        convert=positive,
         help="The size of an upload's parts, at least 5 MiB. None: 8 MiB.",
     )
     max_memory_size: int = option(

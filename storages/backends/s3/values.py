@@ -17,7 +17,6 @@ __all__ = [
     "location",
     "not_encrypted",
     "one_of",
-    "positive",
     "protocol",
     "seconds",
     "text_or_callable",
@@ -132,13 +131,6 @@ def endpoint(value: str) -> str | None:
 def seconds(value: Any) -> int:
     """Return a number of seconds, or a timedelta, as whole seconds."""
     return int(value.total_seconds()) if isinstance(value, timedelta) else int(value)
-
-
-def positive(value: int) -> int:
-    """Accept 1 and more."""
-    if value < 1:
-        raise ValueError("must be at least 1")
-    return value
 
 
 def content_types(value: Any) -> tuple[str, ...]:

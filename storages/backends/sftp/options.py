@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 
 from storages.backends.sftp.hostkeys import policy
 from storages.errors import OptionError
-from storages.options import option, unknown_options
+from storages.options import option, positive, unknown_options
 
 __all__ = ["SECRET_PARAMS", "SFTPOptions"]
 
@@ -70,12 +70,6 @@ def _identifier(value: int) -> int:
     if value < 0:
         raise ValueError("must not be negative")
     return value
-
-
-def _seconds(value: float) -> float:
-    if value <= 0:
-        raise ValueError("must be more than 0")
-    return float(value)
 
 
 def _mode(value: int) -> int:
@@ -175,14 +169,14 @@ class SFTPOptions:
         settings=("SFTP_STORAGE_CONNECT_TIMEOUT",),
         default=10.0,
         type=float,
-        convert=_seconds,
+        convert=positive,
         help="Seconds that connecting, shaking hands and logging in may each take.",
     )
     timeout: float = option(
         settings=("SFTP_STORAGE_TIMEOUT",),
         default=30.0,
         type=float,
-        convert=_seconds,
+        convert=positive,
         help="Seconds to wait for any answer of the server.",
     )
     keepalive: int = option(
@@ -196,7 +190,7 @@ class SFTPOptions:
         settings=("SFTP_STORAGE_MAX_IDLE",),
         default=300.0,
         type=float,
-        convert=_seconds,
+        convert=positive,
         help="Seconds after which an unused connection is closed.",
     )
 
