@@ -24,7 +24,6 @@ from storages.backends.database.chunks import ChunkedReader
 from storages.backends.database.configuration import django_database
 from storages.backends.database.failures import NO_TABLE, failure_of
 from storages.backends.database.forks import own_connection
-from storages.backends.database.listing import PAGE, children, end_of
 from storages.backends.database.tables import CHUNK, NAME_LENGTH, Models, models_for
 from storages.base import Entry, Reader, Source, Stat
 from storages.errors import (
@@ -36,6 +35,7 @@ from storages.errors import (
     StorageError,
     Unavailable,
 )
+from storages.flat import PAGE, children, end_of
 
 __all__ = ["EmbeddedEngine"]
 

@@ -16,7 +16,6 @@ from typing import Any
 from storages.backends.database.connecting import Session, open_session
 from storages.backends.database.dialects import Dialect
 from storages.backends.database.identifiers import bare
-from storages.backends.database.listing import PAGE, children, end_of
 from storages.backends.database.slices import SliceReader, SpoolReader
 from storages.backends.database.statements import Statements, Table
 from storages.base import Entry, Reader, Source, Stat
@@ -31,6 +30,7 @@ from storages.errors import (
     TooLarge,
     Unavailable,
 )
+from storages.flat import PAGE, children, end_of
 
 __all__ = ["OdbcEngine", "Place"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from storages.base import Entry, Stat
+from storages.readers import Entry, Stat
 
 __all__ = ["PAGE", "Page", "children", "end_of"]
 
