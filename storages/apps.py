@@ -25,6 +25,7 @@ class StoragesConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks."""
         from storages import checks
+        from storages.serving.checks import check_serving
 
         # collectstatic runs only checks tagged "staticfiles"
         register(checks.check_legacy_settings, Tags.files, Tags.staticfiles)
@@ -32,3 +33,4 @@ class StoragesConfig(AppConfig):
         register(checks.check_fields, Tags.models, Tags.files)
         register(checks.check_distributions, Tags.files)
         register(checks.check_migrations, Tags.files)
+        register(check_serving, Tags.files)

@@ -156,8 +156,15 @@ class BaseStorage(AsyncTwins, SavingStorage):
         return moment.astimezone().replace(tzinfo=None)
 
     def url(self, name: str | None) -> str:
-        """Return the URL of a file, percent-encoded. Raises NoURL when files have none."""
-        return self._url_of(names.url_name(name or ""))
+        """Return the URL of a file, percent-encoded. Raises NoURL when files have none.
+
+        Where the store has none, or ``STORAGES_SERVE`` says so, it is one of ``storages.views``, if
+        the URLconf includes ``storages.urls``: a signed link, which expires.
+        """
+        from storages.signing import url_of
+
+        key = names.url_name(name or "")
+        return url_of(self, key, self._url_of)
 
     # ---------------------------------------------------------------- listing
 
@@ -217,6 +224,45 @@ class BaseStorage(AsyncTwins, SavingStorage):
                 continue
             yield key, directories, files
             waiting += [names.join(key, directory) for directory in reversed(directories)]
+
+    def scantree(self, top: str = "") -> Iterator[tuple[str, Stat | None]]:
+        """Yield the name of each file below ``top``, and what the listing tells of it.
+
+        Stores without directories are asked once per page of their listing, however deep the names
+        are. Raises NotFound for a missing directory (some stores: yields nothing).
+        """
+        start = names.directory_name(top)
+
+        def begin() -> Any:
+            files = iter(self._walk(start))
+            return next(files, None), files
+
+        if self._walk(start) is NotImplemented:
+            yield from self._scanned(start)
+            return
+        file, rest = self._call("walk", start, begin)
+        if file is None and start and not self.lists_missing_as_empty:
+            raise NotFound(operation="walk", name=start, storage=repr(self))
+        while file is not None:
+            if not is_temporary(file[0].rpartition("/")[2]):
+                yield file
+            with self._translating("walk", start):
+                file = next(rest, None)
+
+    def _scanned(self, start: str) -> Iterator[tuple[str, Stat | None]]:
+        waiting = [start]
+        while waiting:
+            key = waiting.pop()
+            try:
+                for entry in self._entries(key):
+                    name = names.join(key, entry.name)
+                    if entry.is_dir:
+                        waiting.append(name)
+                    else:
+                        yield name, entry.stat
+            except NotFound:
+                if key == start:
+                    raise
 
     # ------------------------------------------------- deleting, copying, moving
 

@@ -46,20 +46,21 @@ class LocalReader:
 
     def __init__(self, file: io.FileIO, found: Stat) -> None:
         self.stat = found
-        self._file = file
+        #: The file itself, for who can send it by its descriptor.
+        self.file = file
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
-        return self._file.readinto(buffer) or 0
+        return self.file.readinto(buffer) or 0
 
     def seek(self, offset: int) -> None:
         """Go on from ``offset``."""
-        self._file.seek(offset)
+        self.file.seek(offset)
 
     def close(self) -> None:
         """Close the file; after reading, an error has nothing to tell."""
         try:
-            self._file.close()
+            self.file.close()
         except OSError as error:
             logger.debug("closing a file failed: %s", error.strerror)
 

@@ -105,19 +105,19 @@ class ChunkReader:
 class RangeReader(io.RawIOBase):
     """A seekable raw file over streams that start anywhere.
 
-    ``reader`` is the stream that ``open()`` has begun. One that breaks off or ends early is
-    continued, once per block that is read, from where it stood.
+    ``reader`` is the stream that ``open()`` has begun, at ``offset``. One that breaks off or ends
+    early is continued, once per block that is read, from where it stood.
     """
 
-    def __init__(self, storage: Hooks, key: str, reader: Reader) -> None:
+    def __init__(self, storage: Hooks, key: str, reader: Reader, offset: int = 0) -> None:
         super().__init__()
         self.stat = reader.stat
         self._storage = storage
         self._key = key
         self._reader: Reader | None = reader
         self._moved = storage._progress(key, "read")
-        self._stream_position = 0
-        self._position = 0
+        self._stream_position = offset
+        self._position = offset
 
     def readable(self) -> bool:
         """Return True."""
@@ -169,6 +169,14 @@ class RangeReader(io.RawIOBase):
         if self._position >= self.stat.size and not hasattr(self._reader, "seek"):
             self._drop()
         return count
+
+    def on_disk(self) -> io.FileIO | None:
+        """Return the file on this disk that is read, standing where this stands, if there is one.
+
+        For who sends it by its descriptor; it is closed with this.
+        """
+        file: io.FileIO | None = getattr(self._reader, "file", None)
+        return file if self._stream_position == self._position else None
 
     def readall(self) -> bytes:
         """Return everything from the position to the end."""

@@ -23,12 +23,13 @@ from storages.backends.database.embedded import EmbeddedEngine
 from storages.backends.database.identifiers import identifier, table_identifier
 from storages.backends.database.odbc import OdbcEngine, Place
 from storages.backends.database.statements import Table
+from storages.backends.database.views import image_view, serve_database_file
 from storages.base import Entry, Reader, RemoteStorage, Source, Stat
 from storages.errors import NoURL, OptionError
 from storages.options import Option, options_of, unknown_options
 from storages.retry import NO_RETRY, Retry
 
-__all__ = ["DatabaseStorage"]
+__all__ = ["DatabaseStorage", "image_view", "serve_database_file"]
 
 _COLUMNS = ("fname_column", "blob_column", "size_column")
 _PLACE = ("using", "db_table", *_COLUMNS)
@@ -133,6 +134,9 @@ class DatabaseStorage(RemoteStorage):
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         return self._engine.entries(prefix)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Stat | None]]:
+        return self._engine.files(prefix)
 
     def _is_dir(self, key: str) -> bool:
         return self._engine.is_dir(key)

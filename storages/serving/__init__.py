@@ -1,0 +1,1 @@
+"""What :mod:`storages.views` is made of: one matter per module, and nothing here at import."""

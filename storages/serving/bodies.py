@@ -1,0 +1,121 @@
+"""A file's bytes on their way to a client: a block at a time, and never the end of another file.
+
+Whoever takes them away breaks off with them: a file that was replaced meanwhile, or a store that
+does, raises in the middle of the body, so that the server closes the connection and the client
+sees that bytes are missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+
+from storages.serving.ranges import Span
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from storages.readers import RangeReader
+
+__all__ = ["AsyncBody", "Body"]
+
+#: What is read for the first block, and the most that is read for one.
+FIRST = 64 * 1024
+MOST = 512 * 1024
+
+
+class Body:
+    """The parts of a file that a response consists of, one after the other, as blocks of bytes.
+
+    ``parts`` are pairs of what stands before a part and where the part is; ``end`` follows the
+    last. May be closed by any thread at any time: one that is reading ends first.
+    """
+
+    def __init__(
+        self, raw: RangeReader, parts: Sequence[tuple[bytes, Span]], end: bytes = b""
+    ) -> None:
+        self._raw = raw
+        self._blocks = self._read(parts, end)
+        self._reading = threading.Lock()
+        self._closed = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        block = b""
+        with self._reading:
+            try:
+                if not self._closed:
+                    block = next(self._blocks, b"")
+            finally:
+                if not block:
+                    self._raw.close()
+        if self._closed:  # perhaps meanwhile, by somebody who did not wait
+            self.close()
+        if not block:
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        """Give back what the store's reader holds."""
+        self._closed = True
+        if self._reading.acquire(blocking=False):
+            try:
+                self._raw.close()
+            finally:
+                self._reading.release()
+
+    def _read(self, parts: Sequence[tuple[bytes, Span]], end: bytes) -> Iterator[bytes]:
+        size = FIRST
+        for before, span in parts:
+            if before:
+                yield before
+            self._raw.seek(span.start)
+            left = len(span)
+            while left:
+                block = self._block(min(size, left))
+                left -= len(block)
+                size = min(2 * size, MOST)
+                yield block
+        if end:
+            yield end
+
+    def _block(self, size: int) -> bytes:
+        block = bytearray(size)
+        view = memoryview(block)
+        count = 0
+        # A full block, or what there is: the next one may be long in coming.
+        while count < size:
+            count += self._raw.readinto(view[count:])
+        return bytes(block)
+
+
+class AsyncBody:
+    """A body for ASGI: read in a thread, only when the client has taken what came before."""
+
+    def __init__(self, body: Body, *, thread_sensitive: bool) -> None:
+        self._body = body
+        self._next = sync_to_async(lambda: next(body, b""), thread_sensitive=thread_sensitive)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            block = await self._next()
+        except BaseException:
+            # The client went away, perhaps while a thread reads. Closing may wait: not here.
+            asyncio.get_running_loop().run_in_executor(None, self._body.close)
+            raise
+        if not block:
+            raise StopAsyncIteration
+        return block
+
+    def close(self) -> None:
+        """Give back what the store's reader holds."""
+        self._body.close()

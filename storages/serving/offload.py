@@ -1,0 +1,127 @@
+"""Letting somebody else send the bytes: nginx, Apache, lighttpd, Perlbal, or the store itself.
+
+The view still decides who gets a file, and names it; it reads none of it. Names go out
+percent-encoded, so that nothing in them can end a header or lead to another file.
+"""
+
+# ruff: noqa: SLF001 - the storage's own URL, also where url() gives links of this view
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from storages import names
+from storages.errors import NoURL, StorageError
+from storages.serving.answers import Wish, headers_of
+from storages.serving.headers import is_inline, media_type, put
+
+__all__ = ["UPSTREAM", "offloaded"]
+
+#: The header in which nginx finds the URL to fetch; X-Accel-Redirect itself would be decoded.
+UPSTREAM = "X-Storages-Upstream"
+
+_URL = re.compile(r"https?://[!-~]+").fullmatch
+_PATH = re.compile(r"/(?:[!-.0-~][!-~]*)?").fullmatch
+_SAFE = "/:?#[]@!$&'()*+,;=%-._~"
+
+
+def offloaded(request: HttpRequest, wish: Wish) -> HttpResponseBase | None:
+    """Return an answer without a body; None when the view has to answer by itself.
+
+    Raises what the storage raises when it is asked; only Perlbal's way, and a fallback, ask it.
+    """
+    method = wish.place.offload
+    if method is None:
+        return None
+    if request.method == "HEAD" and method in {"redirect", "x-reproxy-url"}:
+        # Signed URLs are often for GET only; and Perlbal would fetch the file.
+        return None
+    if wish.place.fallback is not None:
+        wish.storage.stat(wish.key)
+    return _METHODS[method](wish)
+
+
+def _response(wish: Wish, more: Mapping[str, str]) -> HttpResponseBase:
+    response = HttpResponse()
+    put(response, headers_of(wish, media_type(names.content_type(wish.key))))
+    put(response, more)
+    return response
+
+
+def _accel(wish: Wish) -> HttpResponseBase:
+    location = wish.place.location or "/"
+    if not wish.place.upstream:
+        return _response(wish, {"X-Accel-Redirect": location + quote(wish.key, safe="/")})
+    url = _own_url(wish)
+    return _response(wish, {"X-Accel-Redirect": location, UPSTREAM: url})
+
+
+def _sendfile(wish: Wish) -> HttpResponseBase:
+    # Both servers decode it.
+    return _response(wish, {"X-Sendfile": quote(wish.storage.path(wish.key), safe="/")})
+
+
+def _reproxy(wish: Wish) -> HttpResponseBase:
+    stat = wish.storage.stat(wish.key)
+    replicas: Callable[[str], list[str]] | None = getattr(wish.storage, "get_mogile_paths", None)
+    urls = [_own_url(wish)] if replicas is None else [_web(url) for url in replicas(wish.key)]
+    return _response(
+        wish,
+        {"X-REPROXY-URL": " ".join(urls), "X-REPROXY-EXPECTED-SIZE": str(stat.size)},
+    )
+
+
+def _redirect(wish: Wish) -> HttpResponseBase:
+    response = HttpResponse(status=302)
+    response.headers["Location"] = _own_url(wish, path=True)
+    # The URL lives for a while only, and is for whoever was allowed to have it.
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _own_url(wish: Wish, *, path: bool = False) -> str:
+    """Return the storage's own URL, with the name to store the file as where it takes one.
+
+    ``path``: one on this host will do.
+    """
+    content_type = names.content_type(wish.key)
+    stored = wish.disposition == "attachment" or not is_inline(
+        content_type, wish.place.inline_types
+    )
+    try:
+        if stored and _takes_name(wish.storage):
+            own: Any = wish.storage
+            filename = wish.filename or wish.key.rpartition("/")[2]
+            return _web(own.url(wish.key, download_as=filename), path=path)
+        return _web(wish.storage._url_of(wish.key), path=path)
+    except NoURL as error:
+        raise StorageError(
+            "The storage has no URL of its own to send clients to.",
+            hint=f"Take 'offload' out of STORAGES_SERVE[{wish.place.alias!r}].",
+        ) from error
+
+
+def _takes_name(storage: Any) -> bool:
+    return "download_as" in inspect.signature(storage.url).parameters
+
+
+def _web(url: str, *, path: bool = False) -> str:
+    """Return a URL that can stand in a header, in a list with others."""
+    url = quote(url, safe=_SAFE)
+    if _URL(url) is None and not (path and _PATH(url)):
+        raise StorageError("The storage's own URL is not one of http or https.")
+    return url
+
+
+_METHODS: Mapping[str, Callable[[Wish], HttpResponseBase]] = {
+    "x-accel-redirect": _accel,
+    "x-sendfile": _sendfile,
+    "x-reproxy-url": _reproxy,
+    "redirect": _redirect,
+}

@@ -1,0 +1,13 @@
+"""The URLconf of a site that serves files."""
+
+from __future__ import annotations
+
+from django.urls import include, path, re_path
+
+from storages.backends.database import image_view, serve_database_file
+
+urlpatterns = [
+    path("files/", include("storages.urls")),
+    re_path(r"^images/(?P<filename>.+)$", image_view),
+    path("table/<path:filename>", serve_database_file, {"storage": "table"}),
+]
