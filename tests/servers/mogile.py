@@ -8,15 +8,17 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.servers.beside import ROOT
 from tests.servers.mogile_tracker import wire
 from tests.servers.nginx import Nginx
 from tests.servers.perlbal import Perlbal
 from tests.servers.process import HOST, Server
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: The classes of every new domain: how many copies, which hash.
 CLASSES = {"hashed": (1, "MD5"), "two": (2, "NONE"), "hashed-two": (2, "MD5")}
@@ -52,20 +54,18 @@ class MogileTracker(Server):
         """What stands in MOGILEFS_TRACKERS."""
         return f"{HOST}:{self.port}"
 
-    @contextlib.contextmanager
-    def conversation(self) -> Iterator[Conversation]:
-        """A connection, for what has to be said on one and the same."""
-        with socket.create_connection((HOST, self.port), WITHIN) as connection:
-            yield Conversation(connection)
+    def connect(self) -> Conversation:
+        """A connection, for what has to be said on one and the same; close it."""
+        return Conversation(socket.create_connection((HOST, self.port), WITHIN))
 
     def ask(self, command: str, **given: object) -> dict[str, str]:
         """Do a command; what it is answered. RefusedError when it is refused."""
-        with self.conversation() as conversation:
+        with self.connect() as conversation:
             return conversation.ask(command, **given)
 
     def verb(self, *words: object) -> list[str]:
         """Say a verb of the tests'; the lines of the answer."""
-        with self.conversation() as conversation:
+        with self.connect() as conversation:
             conversation.send(f"!{' '.join(map(str, words))}")
             return list(iter(conversation.line, "."))
 
@@ -79,7 +79,7 @@ class MogileTracker(Server):
 
     def counts(self) -> Counter[str]:
         """How often each command has come since ``!clear``."""
-        found = Counter()
+        found: Counter[str] = Counter()
         for line in self.verb("counts"):
             command, count = line.split(" ")
             found[command] = int(count)
@@ -92,6 +92,17 @@ class Conversation:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._file = connection.makefile("rb")
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def send(self, line: str) -> None:
         """Send a line, of one character for each byte."""
@@ -126,7 +137,7 @@ class MogileFS(MogileTracker):
     def __init__(self, *, mysql: bool = False) -> None:
         super().__init__(mysql=mysql)
         self.second = MogileTracker(self.database, mysql=mysql)
-        self.nodes: list[Node] = [Nginx(_storing), Perlbal(), Nginx(_storing)]
+        self.nodes: list[Node] = [Nginx(storing), Perlbal(), Nginx(storing)]
         self._known = False
 
     def start(self) -> None:
@@ -271,7 +282,7 @@ class MogileFS(MogileTracker):
             file.truncate(size)
 
 
-def _storing(node: Nginx) -> str:
+def storing(node: Nginx) -> str:
     """A storage node: PUT and DELETE in ``data``."""
     (node.directory / "data").mkdir()
     return f"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
+import socket
 from string import Template
 from typing import ClassVar
 
@@ -68,13 +68,9 @@ class Perlbal(Server):
         return f"http://{HOST}:{self.port}"
 
     def is_ready(self) -> bool:
-        """Whether it speaks HTTP: it refuses this by itself, whatever it is a proxy for."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        """Whether it listens: it does so when it has read all of its configuration."""
         try:
-            connection.request("GET", "/", headers={"Content-Length": "x"})
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
+            with socket.create_connection((HOST, self.port), 5):
+                return True
+        except OSError:
             return False
-        finally:
-            connection.close()
-        return True

@@ -183,7 +183,7 @@ class Files:
 
     def _matches(self, devid: int, file: sqlite3.Row) -> bool:
         try:
-            return self.nodes.size(devid, file["fid"]) == file["length"]
+            return bool(self.nodes.size(devid, file["fid"]) == file["length"])
         except (OSError, http.client.HTTPException, MissingError):
             return False
 

@@ -96,7 +96,7 @@ class Workers:
         self.store.run("update file set devcount = ? where fid = ?", len(have), fid)
         if not self.store.row("select 1 from file where fid = ?", fid):
             self.files.enqueue("delete", fid)
-        return len(have) >= file["mindevcount"]
+        return bool(len(have) >= file["mindevcount"])
 
     def _target(self, have: list[int]) -> int | None:
         """A device of a host that has no copy yet."""
