@@ -65,6 +65,10 @@ class AsyncTwins:
         """Return the entries of a directory, all of them."""
         return await self._run(lambda: list(self._sync.scandir(path)))
 
+    async def ascantree(self, top: str = "") -> list[tuple[str, Stat | None]]:
+        """Return the names of all files below a directory, with what the listing tells."""
+        return await self._run(lambda: list(self._sync.scantree(top)))
+
     async def astat(self, name: str) -> Stat:
         """Return what the store tells about a file."""
         return await self._run(self._sync.stat, name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from storages.readers import Entry, Stat
 
-__all__ = ["PAGE", "Page", "children", "end_of"]
+__all__ = ["PAGE", "Page", "below", "children", "end_of"]
 
 #: Rows asked for at a time.
 PAGE = 1000
@@ -44,3 +44,16 @@ def children(directory: str, page: Page) -> Iterator[Entry]:
         start, after = rows[-1][0], True
         if shown.endswith("/"):
             start, after = end_of(prefix + shown[:-1]), False
+
+
+def below(directory: str, page: Page) -> Iterator[tuple[str, Stat | None]]:
+    """Yield the files below ``directory``, with what is known of each."""
+    start, after = f"{directory}/" if directory else "", False
+    while True:
+        rows = page(start, after, end_of(directory))
+        for name, stat in rows:
+            if not {"", ".", ".."}.intersection(name.split("/")):
+                yield name, stat
+        if len(rows) < PAGE:
+            return
+        start, after = rows[-1][0], True

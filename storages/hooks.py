@@ -79,6 +79,14 @@ class Hooks:
 
     # Optional hooks: NotImplemented lets the core do it with the five.
 
+    def _walk(self, prefix: str) -> Any:
+        """Yield ``(key, Stat)`` for each file below the directory ``prefix``, in whatever order.
+
+        For stores that list without going from directory to directory. None for the Stat: the
+        listing does not tell. Nothing is asked before the first is taken. Or return NotImplemented.
+        """
+        return NotImplemented
+
     def _is_dir(self, key: str) -> bool:
         """Tell whether ``key`` is a directory (the root: whether the store can be reached)."""
         try:

@@ -149,7 +149,8 @@ class Source:
     """What a storage is to write: a binary file, of known length, readable any number of times.
 
     ``size`` is its true length in bytes, ``content_type`` what the caller declared (or None),
-    ``path`` the file of an upload that Django has already put on disk (or None).
+    ``path`` the file of an upload that Django has already put on disk (or None). A storage may set
+    ``cache_control``, the header for stores that keep headers, before it is written.
 
     Reading checks the promise: content that ends early or goes on past ``size`` raises
     SourceChanged. An exception of the caller's own object is kept in ``failure``, so that the
@@ -168,6 +169,7 @@ class Source:
         self.size = size
         self.content_type = content_type
         self.path = path
+        self.cache_control: str | None = None
         self.failure: BaseException | None = None
         self._file = file
         self._progress = progress

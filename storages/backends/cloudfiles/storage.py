@@ -218,6 +218,14 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
             else:
                 yield Entry(name, stat=reading.listed(found))
 
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Stat | None]]:
+        for found in self._listing(f"{prefix}/" if prefix else ""):
+            key = found["name"]
+            if reading.is_marker(found.get("content_type"), int(found["bytes"])):
+                continue
+            if not {"", ".", ".."}.intersection(key.split("/")):
+                yield key, reading.listed(found)
+
     def _is_dir(self, key: str) -> bool:
         if not key:
             self._page("", None, None, None, 1)
@@ -302,6 +310,8 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
         headers = {"Content-Type": source.content_type or names.content_type(key)}
         if self.delete_after is not None:
             headers["X-Delete-After"] = str(self.delete_after)
+        if source.cache_control:
+            headers["Cache-Control"] = source.cache_control
         return {**headers, **{name: str(v) for name, v in self._given_headers(key).items()}}
 
     def _mark_directories(self, key: str) -> None:

@@ -35,7 +35,7 @@ from storages.errors import (
     StorageError,
     Unavailable,
 )
-from storages.flat import PAGE, children, end_of
+from storages.flat import PAGE, below, children, end_of
 
 __all__ = ["EmbeddedEngine"]
 
@@ -195,6 +195,10 @@ class EmbeddedEngine:
     def entries(self, directory: str) -> Iterator[Entry]:
         """Yield the directory's entries, a page of names at a time."""
         return children(directory, self._page)
+
+    def files(self, directory: str) -> Iterator[tuple[str, Stat | None]]:
+        """Yield the files below the directory, a page of names at a time."""
+        return below(directory, self._page)
 
     def is_dir(self, key: str) -> bool:
         """Tell whether a name begins with ``key/``; for the root, whether the table is there."""

@@ -142,6 +142,9 @@ class S3Headers(S3Options):
         parameters |= ours
         if metadata:
             parameters["Metadata"] = metadata
+        cache_control = getattr(content, "cache_control", None)
+        if cache_control and "CacheControl" not in parameters:
+            parameters["CacheControl"] = cache_control
         if "ContentType" not in parameters:
             parameters["ContentType"] = getattr(
                 content, "content_type", None

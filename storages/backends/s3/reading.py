@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from storages import retry
@@ -20,7 +21,7 @@ from storages.staging import BLOCK
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
 
-__all__ = ["open_object", "stat_of", "true_stat"]
+__all__ = ["listed", "open_object", "stat_of", "true_stat"]
 
 #: An ETag that is the MD5 of what was stored, for most servers, in most cases.
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -47,6 +48,23 @@ def stat_of(answer: Mapping[str, Any], size: int) -> Stat:
         created=modified,
         version=str(answer.get("ETag") or "").strip('"') or None,
         content_type=answer.get("ContentType"),
+    )
+
+
+def listed(storage: S3Storage, found: Mapping[str, Any]) -> Stat:
+    """Return what a listing tells of an object, with the MD5 of what is stored where it has one."""
+    stat = stat_of(found, int(found["Size"]))
+    if _MD5.fullmatch(stat.version or "") is None or _hides_md5(storage):
+        return stat
+    return replace(stat, checksum=f"md5:{stat.version}")
+
+
+def _hides_md5(storage: S3Storage) -> bool:
+    given = storage._get_write_parameters("")
+    return (
+        str(given.get("ServerSideEncryption") or "").startswith("aws:kms")
+        or bool(given.get("SSECustomerAlgorithm"))
+        or storage.effective_endpoint_url in _other_etags
     )
 
 

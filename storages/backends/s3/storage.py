@@ -175,6 +175,14 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
                 if name not in {"", ".", ".."}:  # "": the marker of the directory itself
                     yield Entry(name, stat=reading.stat_of(found, int(found["Size"])))
 
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        root = len(self._prefix(""))
+        for page in self._listing(self._prefix(prefix)):
+            for found in page.get("Contents", ()):
+                key = found["Key"][root:]
+                if not {"", ".", ".."}.intersection(key.split("/")):
+                    yield key, reading.listed(self, found)
+
     def _is_dir(self, key: str) -> bool:
         known = self._preloaded
         if known is not None and key:
