@@ -703,14 +703,6 @@ def test_a_body_that_is_made_by_requests(storage: PlainStorage, server: Scripted
     assert sorted(request.method for request in server.requests) == ["GET", "GET", "PUT"]
 
 
-def test_lines_are_told_as_they_come(storage: PlainStorage, server: ScriptedServer) -> None:
-    """Whether or not the last one has an end."""
-    content = b"".join(b"%d\n" % n for n in range(50_000)) + b"end"
-    server.script(Reply(body=content, chunked=True))
-    with storage._stream("GET", server.url) as answer:
-        assert list(answer.lines()) == content.split(b"\n")
-
-
 @pytest.mark.parametrize(
     "reply",
     [

@@ -269,6 +269,31 @@ def test_a_deadline_bounds_a_trickle(storage: PageStorage, server: ScriptedServe
     assert server.faults >= 1
 
 
+def test_a_deadline_bounds_headers_that_trickle(
+    storage: PageStorage, server: ScriptedServer
+) -> None:
+    """So it does before the body, where http.client reads lines until they end."""
+    server.handler = lambda _: Reply(200, {"ETag": '"one"', "X-Long": 200 * "x"}, slow_head=0.05)
+    began = time.monotonic()
+    with deadline(0.5), pytest.raises(Timeout):
+        storage.open("a")
+    assert time.monotonic() - began < 5
+    assert server.faults >= 1
+
+
+def test_a_deadline_that_is_over_bounds_nothing_more(
+    storage: PageStorage, server: ScriptedServer
+) -> None:
+    """What was opened within one is read with the usual patience after it."""
+    server.script(Reply(200, {"ETag": '"one"'}, CONTENT, stall_at=200_000, stall=1.5))
+    with deadline(1.0):
+        file = storage.open("a")
+        assert file.read(10) == CONTENT[:10]
+    with file:
+        assert file.read() == CONTENT[10:]
+    assert (len(server.requests), server.faults) == (1, 1)
+
+
 def test_a_body_that_goes_on_is_cut(storage: PageStorage, server: ScriptedServer) -> None:
     """What comes after the announced length belongs to no file, the next one least of all."""
     server.script(Reply(200, {"ETag": '"one"'}, CONTENT, length=1000))

@@ -168,7 +168,7 @@ def test_secrets_are_taken_out_of_the_librarys_errors(password: str) -> None:
 
 def test_options_are_listed_base_classes_first() -> None:
     """What the docs' tables and the checks read."""
-    assert list(options_of(Named)) == ["host", "port", "password", "headers", "mode"]
+    assert list(options_of(Named)) == ["host", "port", "password", "headers", "mode", "timeout"]
 
 
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan")])

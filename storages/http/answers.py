@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from http.client import IncompleteRead
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +78,6 @@ class Answer:
         response: requests.Response,
         method: str,
         authorization: Mapping[str, str],
-        patience: Callable[[], float],
         failed: Callable[[BaseException], BaseException],
     ) -> None:
         self.method = method
@@ -87,7 +88,8 @@ class Answer:
         self.content = b""
         self._response = response
         self._raw: Any = response.raw
-        self._patience = patience
+        # As http.client has it: urllib3 fills no buffer, and each of its layers has a price.
+        self._received: Any = response.raw._fp  # noqa: SLF001 - there is no other way to it
         self._failed = failed
 
     @property
@@ -120,13 +122,17 @@ class Answer:
 
     def read_block(self, size: int = BLOCK) -> bytes:
         """Return what has come of the body, at most ``size`` bytes; ``b""`` at the end."""
-        if retry.remaining() is not None:
-            self._wait_at_most(self._patience())
-        try:
-            data: bytes = self._raw.read1(size, decode_content=False)
-        except Exception as error:
-            raise self._failed(error) from error
+        with self._receiving():
+            data: bytes = self._received.read1(size)
+            self._took(bool(data))
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer``, without a copy; return how many bytes came: fewer only at the end."""
+        with self._receiving():
+            count: int = self._received.readinto(buffer)
+            self._took(bool(count))
+        return count
 
     def read_all(self, limit: int) -> bytes:
         """Return the body. Raises Corrupt when it has more than ``limit`` bytes."""
@@ -139,15 +145,6 @@ class Answer:
             blocks.append(block)
         return b"".join(blocks)
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield the body's lines as they come, without their ends."""
-        rest = b""
-        while block := self.read_block():
-            *lines, rest = (rest + block).split(b"\n")
-            yield from lines
-        if rest:
-            yield rest
-
     def close(self, unread: int | None = None) -> None:
         """Give the connection back if the body was read; else close it.
 
@@ -156,18 +153,34 @@ class Answer:
         """
         if unread and unread <= _DRAINED and retry.remaining() is None:
             try:
-                self._wait_at_most(_PATIENCE)
+                self._received.incoming.wait_at_most(_PATIENCE)
                 while self.read_block():
                     pass
             except OSError:
                 pass  # the rest was not wanted anyway
         self._response.close()
 
-    def _wait_at_most(self, seconds: float) -> None:
-        socket = getattr(self._raw, "storages_socket", None)
-        # Once everything has come the socket is gone, though not all has been read.
-        if socket is not None and socket.fileno() != -1:
-            socket.settimeout(seconds)
+    @contextmanager
+    def _receiving(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._response.close()
+            ours = self._failed(error)
+            if ours is error:  # the deadline, say
+                raise
+            raise ours from error
+
+    def _took(self, some: bool) -> None:
+        """Give the connection back at the end. Raises Unavailable when that comes too early."""
+        left = self._received.length  # None: chunks, of which http.client knows the end
+        if not some and left:
+            raise Unavailable(f"The answer ended {left} bytes early.") from IncompleteRead(
+                b"", left
+            )
+        if not some or left == 0:
+            self._received.close()
+            self._raw.release_conn()
 
     def __enter__(self) -> Self:
         return self

@@ -14,8 +14,6 @@ from storages.staging import BLOCK
 __all__ = ["BodyReader", "Verified", "extent"]
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-#: So much is taken from a stream at once, when it is read on and on: each time has its price.
-_MOST_AHEAD = 8 * BLOCK
 
 
 def extent(answer: Answer, offset: int, size: int | Callable[[], int] | None) -> tuple[int, int]:
@@ -51,7 +49,7 @@ class BodyReader:
         self._answer = answer
         self._left = stat.size - start
         self._ahead = memoryview(b"")
-        self._block = BLOCK
+        self._begun = False
 
     def skip(self, count: int) -> None:
         """Read and drop ``count`` bytes: a server that knows no ranges sends all."""
@@ -64,15 +62,19 @@ class BodyReader:
         wanted = min(len(buffer), self._left)
         if not wanted:
             return 0
-        if not self._ahead:
-            size = max(wanted, self._block)
-            self._block = min(2 * self._block, _MOST_AHEAD)
-            self._ahead = memoryview(self._answer.read_block(min(size, self._left)))
+        if not self._ahead and self._begun and wanted >= BLOCK:
+            # Read on and on: each time has its price, so it is waited for until there is enough.
+            count = self._answer.readinto(buffer[:wanted])
+        else:
+            self._begun = True
             if not self._ahead:
-                raise Unavailable(f"The answer ended {self._left} bytes early.")
-        count = min(wanted, len(self._ahead))
-        buffer[:count] = self._ahead[:count]
-        self._ahead = self._ahead[count:]
+                size = min(max(wanted, BLOCK), self._left)
+                self._ahead = memoryview(self._answer.read_block(size))
+            count = min(wanted, len(self._ahead))
+            buffer[:count] = self._ahead[:count]
+            self._ahead = self._ahead[count:]
+        if not count:
+            raise Unavailable(f"The answer ended {self._left} bytes early.")
         self._left -= count
         if not self._left:
             self._answer.read_block(1)  # the end of a chunked body

@@ -19,7 +19,7 @@ from storages.http.answers import Answer, kind_of_status, retry_after, words
 from storages.http.bodies import Body, Framed, sendable
 from storages.http.reading import BodyReader, Verified, extent
 from storages.libraries import library
-from storages.options import Option, option
+from storages.options import Option, option, positive
 from storages.readers import Reader, Stat
 from storages.redact import redacted
 from storages.staging import Source
@@ -45,14 +45,6 @@ def basic(user: str, password: str) -> dict[str, str]:
 def bearer(token: str) -> dict[str, str]:
     """Return the header of Bearer authentication (RFC 6750)."""
     return {"Authorization": f"Bearer {token}"}
-
-
-def positive(value: float) -> float:
-    """Refuse a number of seconds that is not above 0."""
-    if value <= 0:
-        msg = "must be above 0"
-        raise ValueError(msg)
-    return value
 
 
 class HTTPStorage(RemoteStorage):
@@ -249,7 +241,7 @@ class HTTPStorage(RemoteStorage):
         except (OSError, ValueError, self._urllib_error) as error:
             ours = failed(error)
             raise ours from _shown(error, clean)
-        return Answer(response, method, authorization, patience, failed)
+        return Answer(response, method, authorization, failed)
 
     def _transport(self, url: str) -> dict[str, Any]:
         """Return how to reach ``url``: proxies and certificates."""

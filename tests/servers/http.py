@@ -62,7 +62,8 @@ class Reply:
     fin: bool = False
     stall_at: int = 0
     stall: float = 0.0
-    slow: float = 0.0  # seconds between single bytes
+    slow: float = 0.0  # seconds between single bytes of the body
+    slow_head: float = 0.0  # and of what comes before it
     reset_after: int | None = None
     close: bool = False
     reason: str = ""
@@ -200,7 +201,7 @@ class ScriptedServer:
         reason = reply.reason or _REASONS.get(reply.status, "Scripted")
         head = f"HTTP/1.1 {reply.status} {reason}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
-        connection.sendall(head.encode("latin-1"))
+        self._send_slowly(connection, head.encode("latin-1"), reply.slow_head)
         if request.method == "HEAD":
             return not reply.close
         if reply.length is not None or reply.unfinished:
@@ -224,13 +225,17 @@ class ScriptedServer:
         return not (reply.close or reply.unfinished or reply.length is not None)
 
     def _send(self, connection: socket.socket, body: bytes, reply: Reply) -> None:
-        if not reply.slow:
-            connection.sendall(_chunks(body) if reply.chunked else body)
+        chunked = reply.chunked and not reply.slow
+        self._send_slowly(connection, _chunks(body) if chunked else body, reply.slow)
+
+    def _send_slowly(self, connection: socket.socket, data: bytes, pause: float) -> None:
+        if not pause:
+            connection.sendall(data)
             return
         self.faults += 1
-        for number in range(len(body)):
-            connection.sendall(body[number : number + 1])
-            if self._closing.wait(reply.slow):
+        for number in range(len(data)):
+            connection.sendall(data[number : number + 1])
+            if self._closing.wait(pause):
                 return
 
 
