@@ -16,8 +16,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.test import override_settings
 
-from storages.backends import couchdb
-from storages.backends.couchdb import CouchDBStorage
+from storages.backends.couchdb import CouchDBFile, CouchDBStorage
+from storages.backends.couchdb import storage as couchdb
 from storages.errors import (
     AlreadyExists,
     Corrupt,
@@ -265,6 +265,8 @@ def test_the_documented_settings(database: str) -> None:
         with CouchDBStorage() as storage:
             name = storage.save("a.txt", ContentFile(b"x"))
             assert storage.url(name) == f"{server}/{database}/a.txt/content"
+            with storage.open(name) as file:
+                assert isinstance(file, CouchDBFile)
             assert storage.deconstruct() == ("storages.backends.couchdb.CouchDBStorage", [], {})
         assert CouchDBStorage(database="other").database == "other"
     with override_settings(

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from django.core.files.base import ContentFile
 
-from storages.backends import couchdb
 from storages.backends.couchdb import CouchDBStorage
+from storages.backends.couchdb import storage as couchdb
 from storages.errors import (
     Corrupt,
     NotFound,

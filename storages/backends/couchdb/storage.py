@@ -1,60 +1,29 @@
-"""Files in CouchDB: a document for each, with an attachment ``content``.
-
-The document's id is the file's name. It is written together with the attachment, in one request
-(``multipart/related``), so it is there as a whole or not at all, and CouchDB decides by its
-revision who creates a name. Documents of the 1.1.4 release, which have a ``size`` and such an
-attachment, are read as they are.
-
-https://docs.couchdb.org/en/stable/api/document/
-"""
+"""The storage: what its hooks ask of CouchDB."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 from typing import Any, ClassVar
 
-from django.conf import settings
-
 from storages import names
+from storages.backends.couchdb import documents
+from storages.backends.couchdb.documents import is_file
+from storages.backends.couchdb.options import CouchDBOptions
 from storages.base import Entry, Reader, Source, Stat
-from storages.errors import (
-    AlreadyExists,
-    Corrupt,
-    NotFound,
-    OptionError,
-    StorageError,
-    Unavailable,
-)
-from storages.http import (
-    Answer,
-    HTTPStorage,
-    Related,
-    basic,
-    quoted,
-    split_credentials,
-    web_address,
-    with_query,
-)
+from storages.errors import AlreadyExists, Corrupt, NotFound, StorageError, Unavailable
+from storages.files import StorageFile
+from storages.http import Answer, Related, basic, quoted, split_credentials, with_query
 from storages.http.answers import words
-from storages.http.digests import Digest
-from storages.options import Option, type_name, unknown_options
 
-__all__ = ["CouchDBStorage"]
+__all__ = ["CouchDBFile", "CouchDBStorage"]
 
 _BAD_REQUEST = 400
 _CONFLICT = 409
 #: CouchDB's error for content whose MD5 is not the one that was announced.
 _DAMAGED = b"content_md5_mismatch"
-#: CouchDB compresses text and could then give no ranges, and the digest of something else.
-_BINARY = "application/octet-stream"
 #: The words of CouchDB, and of PouchDB, for a database that is not there.
 _NO_DATABASE = {"Database does not exist.", "no_db_file"}
-#: No name comes after it: the last letter of Unicode. Without an end PouchDB leaves names out.
-_LAST = "\U0010fffd"
 #: Documents asked for at once.
 _PAGE = 2000
 #: How often a write begins anew because somebody else replaced the file at that moment.
@@ -63,83 +32,28 @@ _ATTEMPTS = 20
 _SENDINGS = 2
 
 
-class _CouchOption(Option):
-    """An option that the dict ``COUCHDB_STORAGE_OPTIONS`` sets too, as in the 1.1.4 release."""
-
-    def __get__(self, instance: object | None, owner: Any = None) -> Any:
-        """Return the value from that dict, else as every option does."""
-        if instance is None:
-            return self
-        given = _told()
-        if self.name in given:
-            return self.checked(given[self.name], f"COUCHDB_STORAGE_OPTIONS[{self.name!r}]")
-        return super().__get__(instance, owner)
-
-    @property
-    def places(self) -> str:
-        """Where a user may set the option, for messages."""
-        return f"COUCHDB_STORAGE_OPTIONS[{self.name!r}] or {super().places}"
+#: The name that it had in the 1.1.4 release, for type annotations and checks.
+CouchDBFile = StorageFile
 
 
-def _couch_option(*, settings: tuple[str, ...] = (), **declared: Any) -> Any:
-    return _CouchOption(settings=settings, **declared)
-
-
-def _told() -> Mapping[str, Any]:
-    told = getattr(settings, "COUCHDB_STORAGE_OPTIONS", None) or {}
-    if not isinstance(told, Mapping):
-        raise OptionError(f"COUCHDB_STORAGE_OPTIONS must be a dict, not {type_name(told)}.")
-    return told
-
-
-class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
+class CouchDBStorage(CouchDBOptions):
     """Files in a CouchDB database; a file whose name is taken gets another name."""
 
-    extra = "couchdb"
+    # Where it is imported from, in settings and migrations.
+    __module__ = "storages.backends.couchdb"
+
     # What the request says is wrong then, not that the name is taken.
     statuses: ClassVar[Mapping[int, type[StorageError]]] = {412: StorageError}
-
-    server: str = _couch_option(
-        settings=("COUCHDB_DEFAULT_SERVER",),
-        default="http://couchdb.local:5984",
-        type=str,
-        convert=web_address,
-        help="The server's URL; it may hold a user and a password.",
-    )
-    database: str = _couch_option(
-        settings=("COUCHDB_STORAGE_DATABASE",),
-        required=True,
-        type=str,
-        help="The database, which must exist.",
-    )
-    username: str | None = _couch_option(
-        settings=("COUCHDB_STORAGE_USERNAME",), type=str, help="Who logs in."
-    )
-    password: str | None = _couch_option(
-        settings=("COUCHDB_STORAGE_PASSWORD",), type=str, secret=True, help="The password."
-    )
-    base_url: str | None = _couch_option(
-        settings=("COUCHDB_STORAGE_BASE_URL",),
-        type=str,
-        convert=web_address,
-        help="The database's URL for browsers, where it is not server/database.",
-    )
-
-    def __init__(self, **given: Any) -> None:
-        """Take the options; nothing is connected to."""
-        mine = {name for name, option in vars(CouchDBStorage).items() if _is_own(option)}
-        unknown_options("COUCHDB_STORAGE_OPTIONS", _told(), mine)
-        super().__init__(**given)
 
     # ------------------------------------------------------------------ hooks
 
     def _stat(self, key: str) -> Stat:
-        return _stat_of(self._document(key))
+        return documents.stat_of(self._document(key))
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:  # noqa: ARG002 - the core compares it
         return self._open_range(
             f"{self._url(key)}/content",
-            stat=_stat_of_content,
+            stat=documents.stat_of_content,
             offset=offset,
             # What the 1.1.4 release stored as text is compressed: its length is not announced.
             size=lambda: self._stat(key).size,
@@ -147,7 +61,7 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         )
 
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
-        document = _document_of(key, source)
+        document = documents.document_of(key, source)
         for _ in range(_SENDINGS):
             try:
                 revision = self._put_document(key, document, source, overwrite=overwrite)
@@ -168,16 +82,15 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
     def _list(self, prefix: str) -> Iterator[Entry]:
         directory = None
         for row in self._rows(prefix):
-            rest = _name(row["id"])[len(prefix) + 1 if prefix else 0 :]
-            first, found, _ = rest.partition("/")
+            first, found, _ = documents.below(prefix, row["id"]).partition("/")
             if found and first != directory:
                 directory = first
                 yield Entry(first, is_dir=True)
-            elif not found and _is_file(row["doc"]):
-                yield Entry(first, stat=_stat_of(row["doc"]))
+            elif not found and is_file(row["doc"]):
+                yield Entry(first, stat=documents.stat_of(row["doc"]))
 
     def _is_dir(self, key: str) -> bool:
-        return bool(self._page(*_bounds(key), 1)) or not key
+        return bool(self._page(*documents.bounds(key), 1)) or not key
 
     def _remove_many(self, keys: list[str]) -> None:
         first: StorageError | None = None
@@ -193,14 +106,14 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
 
     def _url_of(self, key: str) -> str:
         base = self.base_url or self._database_url
-        return f"{base}/{quoted(_id(key))}/content"
+        return f"{base}/{quoted(documents.identity(key))}/content"
 
     # ---------------------------------------------------------------- documents
 
     def _document(self, key: str, **query: str) -> dict[str, Any]:
         """Return the file's document, without its content."""
         document: dict[str, Any] = self._ask("GET", with_query(self._url(key), query)).json()
-        if not _is_file(document):
+        if not is_file(document):
             raise NotFound("The document has no attachment named content.")
         return document
 
@@ -233,7 +146,7 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
             document = self._ask("GET", self._url(key)).json()
         except NotFound:
             return None
-        if not _is_file(document):
+        if not is_file(document):
             raise AlreadyExists("There is a document of that name that is no file.")
         found: str = document["_rev"]
         return found
@@ -253,15 +166,15 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
 
     def _remove_page(self, keys: list[str]) -> list[str]:
         """Delete files; return those that are still there."""
-        asked = {"keys": [_id(key) for key in keys]}
+        asked = {"keys": [documents.identity(key) for key in keys]}
         rows = self._post("_all_docs?include_docs=true", asked)["rows"]
         gone = [
             {"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True}
             for row in rows
-            if row.get("doc") and _is_file(row["doc"])
+            if row.get("doc") and is_file(row["doc"])
         ]
         results = self._post("_bulk_docs", {"docs": gone}) if gone else []
-        return [_name(result["id"]) for result in results if "error" in result]
+        return [documents.name_of(result["id"]) for result in results if "error" in result]
 
     def _post(self, path: str, query: Any) -> Any:
         return self._ask(
@@ -275,7 +188,7 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
 
     def _rows(self, prefix: str) -> Iterator[Mapping[str, Any]]:
         """Yield the rows below a directory, of a directory in it the first ones only."""
-        start, end = _bounds(prefix)
+        start, end = documents.bounds(prefix)
         last: str | None = None
         while True:
             rows = self._page(start, end, _PAGE)
@@ -288,9 +201,9 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
             if not full or not rows:
                 return
             last = start = rows[-1]["id"]
-            first, inside, _ = _name(start)[len(prefix) + 1 if prefix else 0 :].partition("/")
+            first, inside, _ = documents.below(prefix, start).partition("/")
             if inside:
-                start = _after(names.join(prefix, first))
+                start = documents.after(names.join(prefix, first))
 
     def _page(self, start: str, end: str, limit: int) -> list[dict[str, Any]]:
         """Return documents from id ``start`` to before ``end``; their order is that of UTF-8."""
@@ -313,7 +226,7 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         return f"{split_credentials(self.server)[0]}/{quoted(self.database)}"
 
     def _url(self, key: str) -> str:
-        return f"{self._database_url}/{quoted(_id(key))}"
+        return f"{self._database_url}/{quoted(documents.identity(key))}"
 
     def _authorization(self) -> Mapping[str, str]:
         if self.username is not None:
@@ -345,93 +258,3 @@ class CouchDBStorage(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
         if "server" in given:
             given["server"] = split_credentials(given["server"])[0]
         return path, positional, given
-
-
-def _is_own(option: object) -> bool:
-    return isinstance(option, _CouchOption)
-
-
-def _id(key: str) -> str:
-    """Return the id of the document: the name, but CouchDB keeps ``_`` at the front for itself."""
-    return f"./{key}" if key.startswith("_") else key
-
-
-def _name(document: str) -> str:
-    # No name begins so.
-    return document.removeprefix("./")
-
-
-def _bounds(directory: str) -> tuple[str, str]:
-    """Return the first id below a directory, and the first one after it."""
-    return (f"{_id(directory)}/", _after(directory)) if directory else ("", _LAST)
-
-
-def _after(directory: str) -> str:
-    return f"{_id(directory)}0"  # which follows "/"
-
-
-def _document_of(key: str, source: Source) -> dict[str, Any]:
-    """Return the document of a new file; the MD5 lets CouchDB refuse what is damaged on its way."""
-    digest = Digest("md5")
-    source.seek(0)
-    for chunk in source.chunks():
-        digest.update(chunk)
-    return {
-        "_id": _id(key),
-        "size": source.size,
-        "content_type": source.content_type or names.content_type(key),
-        "modified": datetime.now(timezone.utc).isoformat(),
-        "_attachments": {
-            "content": {
-                "follows": True,
-                "content_type": _BINARY,
-                "length": source.size,
-                "digest": f"md5-{base64.b64encode(digest.digest()).decode()}",
-            }
-        },
-    }
-
-
-def _is_file(document: Mapping[str, Any]) -> bool:
-    return "content" in document.get("_attachments", {})
-
-
-def _stat_of(document: Mapping[str, Any]) -> Stat:
-    content = document["_attachments"]["content"]
-    return Stat(
-        size=content["length"],
-        modified=_moment(document.get("modified")),
-        version=content["digest"].removeprefix("md5-"),
-        checksum=_checksum(content["digest"].removeprefix("md5-"), content["content_type"]),
-        content_type=document.get("content_type") or content["content_type"],
-    )
-
-
-def _moment(text: Any) -> datetime | None:
-    """Return the time that we wrote; documents of others may have anything there."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo is not None else None
-
-
-def _stat_of_content(answer: Answer, size: int) -> Stat:
-    """The attachment's own answer tells neither the time nor, if it is ours, the content's type."""
-    kind = answer.headers.get("Content-Type", "")
-    return Stat(
-        size=size,
-        version=answer.etag,
-        checksum=_checksum(answer.etag, kind),
-        content_type=None if kind == _BINARY else kind or None,
-    )
-
-
-def _checksum(digest: str | None, content_type: str) -> str | None:
-    """Return the MD5 of the content; that of what may be compressed is of something else."""
-    if digest is None or content_type != _BINARY:
-        return None
-    try:
-        return f"md5:{base64.b64decode(digest, validate=True).hex()}"
-    except binascii.Error:
-        return None
