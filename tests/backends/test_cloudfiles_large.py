@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -175,8 +176,24 @@ def test_segments_vanish_by_themselves_after_their_file(
         file = server.request("HEAD", f"{container}/{name.partition('/')[0]}")[1]
         part = server.request("HEAD", f"{container}_segments/{name}")[1]
         late = int(part["x-delete-at"]) - int(file["x-delete-at"])
-        least = large.LONGEST_UPLOAD - 600 if name.startswith("a.bin/") else 0
-        assert least <= late <= large.LONGEST_UPLOAD
+        assert large.LONGEST_UPLOAD - 600 <= late <= large.LONGEST_UPLOAD
+
+
+@pytest.mark.parametrize("name", ["X-Delete-At", "x-delete-at", "x-delete-after"])
+def test_segments_vanish_with_what_a_header_says(
+    make: Make, server: Swift, container: str, segments: Segments, name: str
+) -> None:
+    """A header of the file's own that lets it vanish counts for its segments, too."""
+    value = 3600 if name.endswith("after") else int(time.time()) + 3600
+    storage = make(object_headers={name: value})
+    save(storage, "a.bin", OTHER)
+    storage.copy("a.bin", "b.bin")
+    assert len(segments()) == 4
+    for segment in segments():
+        file = server.request("HEAD", f"{container}/{segment.partition('/')[0]}")[1]
+        part = server.request("HEAD", f"{container}_segments/{segment}")[1]
+        late = int(part["x-delete-at"]) - int(file["x-delete-at"])
+        assert large.LONGEST_UPLOAD - 600 <= late <= large.LONGEST_UPLOAD
 
 
 def test_segments_stay_when_a_deletion_came_too_late(
@@ -449,6 +466,43 @@ def test_a_manifest_whose_answers_are_lost_is_found_to_be_stored(
     assert len(wire.faults) == 3
     assert read(storage, "a.bin") == DATA
     assert len(segments()) == 3
+
+
+def test_replacing_by_equal_content_fails(
+    storage: CloudFilesStorage, wire: Wire, segments: Segments
+) -> None:
+    """The old file has the ETag of the new one, which is not there: its segments stay."""
+    save(storage, "a.bin", DATA)
+    wire.on("PUT manifest a.bin", *[BUSY] * 10)
+    file: Any = storage.open("a.bin", "wb")
+    file.write(DATA)
+    with pytest.raises(Unavailable):
+        file.close()
+    file.abort()
+    assert len(wire.faults) == 3
+    assert read(storage, "a.bin") == DATA
+
+
+def test_somebody_else_creates_equal_content(
+    storage: CloudFilesStorage, wire: Wire, segments: Segments
+) -> None:
+    """It is the other one's file, though its ETag is the same: this one gets another name."""
+    other = save(storage, "other.bin", DATA)
+
+    def between(what: str) -> bool:
+        if what != "PUT manifest a.bin":
+            return False
+        wire.rule = lambda _: None
+        storage.copy(other, "a.bin", overwrite=True)
+        return True
+
+    wire.on(between, CUT)
+    name = save(storage, "a.bin", DATA)
+    assert len(wire.faults) == 1
+    assert name != "a.bin"
+    storage.delete(name)
+    assert read(storage, "a.bin") == DATA
+    assert len(segments()) == 6
 
 
 def test_a_segment_that_is_damaged_on_its_way_is_sent_again(

@@ -28,7 +28,7 @@ from storages.staging import Source
 if TYPE_CHECKING:
     from storages.backends.cloudfiles.storage import CloudFilesStorage
 
-__all__ = ["copy", "names_segments", "segments_of", "upload"]
+__all__ = ["Publish", "at_once", "copy", "names_segments", "segments_of", "upload"]
 
 MiB = 1024 * 1024
 #: The most segments of a manifest, and the largest, where a server was not told otherwise.
@@ -46,6 +46,11 @@ Store = Callable[[str, int, int], str]
 Publish = Callable[[Callable[[], object]], None]
 
 
+def at_once(put: Callable[[], object]) -> None:
+    """A :data:`Publish` that waits for nobody: a file is replaced."""
+    put()
+
+
 def upload(
     storage: CloudFilesStorage,
     key: str,
@@ -54,10 +59,7 @@ def upload(
     publish: Publish,
 ) -> None:
     """Store ``source`` under ``key``, in segments."""
-    kept = {}
-    if "X-Delete-After" in headers:
-        # Stored before the manifest, they must not vanish before it.
-        kept["X-Delete-After"] = str(int(headers["X-Delete-After"]) + LONGEST_UPLOAD)
+    kept = _outliving(headers)
 
     def store(segment: str, start: int, length: int) -> str:
         body = Body(source, start, length, hash="md5")
@@ -82,8 +84,7 @@ def copy(  # noqa: PLR0913, PLR0917 - both ends of a copy
     # The name of a header's value is quoted; one version, or the segments would not fit together.
     place = f"{quoted(storage.container)}/{quoted(key, safe='/')}"
     given = {"X-Copy-From": place, "X-Fresh-Metadata": "true"}
-    if "X-Delete-At" in headers:
-        given["X-Delete-At"] = headers["X-Delete-At"]
+    given |= _outliving(headers)
     if origin.etag:
         given["If-Match"] = f'"{origin.etag}"'
 
@@ -96,6 +97,19 @@ def copy(  # noqa: PLR0913, PLR0917 - both ends of a copy
         return answer.etag or ""
 
     _Upload(storage, target, length_of(origin), headers).run(store, publish)
+
+
+def _outliving(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that let a segment vanish some time after its file.
+
+    Not before it, though it is stored before the manifest; nor while somebody reads the file.
+    """
+    lives = {"X-Delete-After", "X-Delete-At"}
+    found = {name.title(): value for name, value in headers.items() if name.title() in lives}
+    if len(found) == len(lives):
+        del found["X-Delete-At"]  # as Swift judges
+    # What is no number, Swift is to refuse.
+    return {n: str(int(v) + LONGEST_UPLOAD) if v.isdecimal() else v for n, v in found.items()}
 
 
 def _put_segment(
@@ -190,11 +204,17 @@ class _Upload:
                 raise
 
     def is_stored(self, etag: str) -> bool:
-        """Tell whether the file is the one that was to be stored."""
+        """Tell whether the file is the one that was to be stored.
+
+        Another file of the same content, with segments of its own, has the same ETag.
+        """
         try:
-            return self.storage._head(self.key).etag == etag
+            if self.storage._head(self.key).etag != etag:
+                return False
+            stored = list(_of_manifest(self.storage, self.key))
         except StorageError:
             return False
+        return stored == [segment["path"] for segment in self.segments]
 
 
 def _place(key: str) -> str:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 
 from storages import names, retry
-from storages.backends.cloudfiles import checks, deleting, large, reading, turns
+from storages.backends.cloudfiles import checks, copying, deleting, large, reading, turns
 from storages.backends.cloudfiles.requests import LONGEST_KEY, NameTooLong
 from storages.backends.cloudfiles.urls import SwiftURLs
 from storages.errors import (
@@ -25,7 +25,7 @@ from storages.errors import (
     Unavailable,
 )
 from storages.files import Mode, StorageFile
-from storages.http import Answer, quoted, split_credentials
+from storages.http import Answer, split_credentials
 from storages.options import options_of
 from storages.readers import Entry, Reader, Stat
 from storages.staging import Source
@@ -34,15 +34,6 @@ __all__ = ["CloudFilesStorage", "CloudFilesStorageFile", "ThreadSafeCloudFilesSt
 
 #: Contents up to this size are held in memory while they are sent.
 _SMALL = 1024 * 1024
-#: What a HEAD tells that a copy in segments is given again.
-_COPIED = (
-    "Cache-Control",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Type",
-    "Expires",
-    "X-Delete-At",
-)
 
 
 class CloudFilesStorageFile(StorageFile):
@@ -236,23 +227,7 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
     def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
         if len(target.encode()) > LONGEST_KEY:
             raise NameTooLong
-        attempts = 0
-
-        def attempt() -> None:
-            nonlocal attempts
-            attempts += 1
-            try:
-                self._copy_once(key, target, overwrite=overwrite)
-            except AlreadyExists:
-                # A repeated copy may meet its own first attempt, whose answer was lost.
-                if attempts == 1 or not self._is_copy(key, target):
-                    raise
-
-        try:
-            retry.repeat(self.retry, attempt)
-        except Unavailable as error:
-            error.final = True
-            raise
+        copying.copy(self, key, target, overwrite=overwrite)
 
     def _move(self, key: str, target: str, *, overwrite: bool) -> None:
         """Swift has no renaming: the copy is complete before the original goes.
@@ -290,7 +265,7 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
             store(create, {**headers, "If-None-Match": "*"})
             return
         replaced = self._segments_at(key)
-        store(_at_once, headers)
+        store(large.at_once, headers)
         self._drop(replaced)
 
     def _put_whole(self, key: str, source: Source, headers: Mapping[str, str]) -> None:
@@ -331,51 +306,6 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
             return True
         return size > int(known.get("swift", {}).get("max_file_size", 0))
 
-    # ------------------------------------------------------------------ copying
-
-    def _copy_once(self, key: str, target: str, *, overwrite: bool) -> None:
-        origin = self._head(key)
-        self._no_directory(origin)
-        if overwrite:
-            replaced = self._segments_at(target)
-            self._copy_to(key, origin, target, _at_once, {})
-            self._drop(replaced)
-            return
-
-        def create(put: Callable[[], object]) -> None:
-            with turns.taking(self._object_url(target)):
-                # The condition of a request that copies would be about the original.
-                if self._has(target):
-                    raise AlreadyExists
-                put()
-
-        self._copy_to(key, origin, target, create, {"If-None-Match": "*"})
-
-    def _copy_to(
-        self,
-        key: str,
-        origin: Answer,
-        target: str,
-        publish: large.Publish,
-        condition: Mapping[str, str],
-    ) -> None:
-        size = reading.length_of(origin)
-        if size > self.segment_size and self._makes_large(size):
-            kept = {
-                name.title(): value
-                for name, value in origin.headers.items()
-                if name.title() in _COPIED or name.title().startswith("X-Object-Meta-")
-            }
-            large.copy(self, key, origin, target, {**kept, **condition}, publish)
-            return
-        place = f"{quoted(self.container)}/{quoted(key, safe='/')}"
-        url = self._object_url(target)
-        publish(lambda: self._put_object(url, b"", {"X-Copy-From": place}))
-
-    def _is_copy(self, key: str, target: str) -> bool:
-        one, other = self._head(key), self._head(target)
-        return one.length == other.length and one.etag == other.etag
-
     # ----------------------------------------------------------------- deleting
 
     def _segments_at(self, key: str) -> list[str]:
@@ -409,10 +339,6 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
     def _no_directory(self, answer: Answer) -> None:
         if self._is_marker(answer):
             raise IsADirectory
-
-
-def _at_once(put: Callable[[], object]) -> None:
-    put()
 
 
 class ThreadSafeCloudFilesStorage(CloudFilesStorage):
