@@ -442,6 +442,81 @@ def test_made_anew_while_it_is_deleted(server: Tahoe) -> None:
         assert read(other, "d/late.txt") == b"late" * 100
 
 
+def test_made_anew_with_the_same_name_while_it_is_deleted(
+    server: Tahoe, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file whose name is taken in the new directory gets another, and does not stop the rest."""
+    between = Between(server)
+    with between, between.storage() as storage, patient(server, between.cap) as other:
+        save(storage, "d/a.txt")
+        storage.delete("d/a.txt")
+        late = {f"d/{name}.txt": name.encode() * 100 for name in "abc"}
+
+        def fault(request: Request) -> Reply | None:
+            if request.method != "DELETE" or between.faults:
+                return None
+            between.faults += 1
+            for name, content in late.items():
+                save(other, name, content)
+            save(other, "d/deep/e.txt", b"late" * 100)
+            reply = between.forward(request)
+            other._directories.forget("d")
+            save(other, "d/a.txt", b"anew" * 100)
+            save(other, "d/deep/f.txt", b"anew" * 100)
+            return reply
+
+        between.fault = fault
+        with pytest.raises(DirectoryNotEmpty):
+            storage.delete("d")
+        assert between.faults == 1
+        assert sorted(other.listdir("d")[1]) == ["a.txt", "a_1.txt", "b.txt", "c.txt"]
+        assert read(other, "d/a.txt") == b"anew" * 100
+        assert read(other, "d/a_1.txt") == late["d/a.txt"]
+        assert read(other, "d/b.txt") == late["d/b.txt"]
+        assert sorted(other.listdir("d/deep")[1]) == ["e.txt", "f.txt"]
+        assert "'d/a_1.txt' now" in caplog.text
+
+
+def test_a_file_became_a_directory_while_it_is_deleted(server: Tahoe) -> None:
+    """What somebody has saved below its name is put back; the file itself is gone."""
+    between = Between(server)
+    with between, between.storage() as storage, patient(server, between.cap) as other:
+        save(storage, "d", b"file" * 100)
+
+        def fault(request: Request) -> Reply | None:
+            if request.method == "DELETE" and not between.faults:
+                between.faults += 1
+                other.delete("d")
+                save(other, "d/a.txt", b"a" * 100)
+            return None
+
+        between.fault = fault
+        storage.delete("d")
+        assert between.faults == 1
+        assert read(other, "d/a.txt") == b"a" * 100
+
+
+def test_a_directory_became_a_file_while_it_is_deleted(server: Tahoe) -> None:
+    """The file that somebody has saved in its place is put back."""
+    between = Between(server)
+    with between, between.storage() as storage, patient(server, between.cap) as other:
+        save(storage, "d/a.txt")
+        storage.delete("d/a.txt")
+
+        def fault(request: Request) -> Reply | None:
+            if request.method == "DELETE" and not between.faults:
+                between.faults += 1
+                other.delete("d")
+                save(other, "d", b"file" * 100)
+            return None
+
+        between.fault = fault
+        with pytest.raises(DirectoryNotEmpty):
+            storage.delete("d")
+        assert between.faults == 1
+        assert read(other, "d") == b"file" * 100
+
+
 def test_saving_and_deleting_the_directory(server: Tahoe, cap: str) -> None:
     """A save beside attempts to delete its directory: the file is there, each time."""
     with patient(server, cap) as storage:

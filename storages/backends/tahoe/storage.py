@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,6 @@ from django.core.exceptions import SuspiciousFileOperation
 
 from storages import names
 from storages.backends.tahoe import caps
-from storages.backends.tahoe.listing import Description
 from storages.backends.tahoe.numbering import NumberedNames
 from storages.backends.tahoe.reading import Guarded, Small
 from storages.backends.tahoe.requests import TahoeRequests
@@ -22,12 +22,16 @@ from storages.errors import (
     NoURL,
     Unavailable,
 )
+from storages.events import logger
 from storages.http import Answer, quoted
 from storages.readers import Entry, Reader, Stat
 from storages.retry import repeat
 from storages.staging import Source
 
 __all__ = ["TahoeStorage"]
+
+#: So many names are tried for a file that has to get another one.
+_MOST_NAMES = 1000
 
 
 class TahoeStorage(NumberedNames, TahoeRequests):
@@ -78,32 +82,53 @@ class TahoeStorage(NumberedNames, TahoeRequests):
 
     def _remove(self, key: str) -> None:
         with self._described(self._url(key)) as found:
-            if found.kind == "dirnode":
-                self._remove_directory(key, found)
-                return
-        self._ask("DELETE", self._url(key))
+            was_directory = found.kind == "dirnode"
+            # The gateway would unlink a full one as well.
+            if was_directory and next(found.children(), None) is not None:
+                raise DirectoryNotEmpty
+        if was_directory:
+            self._directories.forget(key)
+        # It tells what it has unlinked: somebody may have put something else there by then.
+        cap = self._ask("DELETE", self._url(key)).text
+        if caps.is_of_directory(cap):
+            with self._described(self._url_at(cap)) as unlinked:
+                lost = next(unlinked.children(), None) is not None
+        else:
+            lost = was_directory
+        if lost:
+            self._directories.forget(key)
+            self._put_back(key, cap)
+            if was_directory:
+                raise DirectoryNotEmpty
 
-    def _remove_directory(self, key: str, found: Description) -> None:
-        """Unlink an empty directory: the gateway would unlink a full one as well."""
-        told: dict[str, Any] = {}
-        for _ in found.children(told):
-            raise DirectoryNotEmpty
-        self._directories.forget(key)
-        self._ask("DELETE", self._url(key))
-        # Somebody may have saved into it since it was found empty.
-        cap = told.get("rw_uri", told["ro_uri"])
-        with self._described(self._url_at(cap)) as unlinked:
-            late = {name: about for name, _, about in unlinked.children()}
-        if late:
-            self._put_back(key, cap, late)
-            raise DirectoryNotEmpty
-
-    def _put_back(self, key: str, cap: str, children: dict[str, Any]) -> None:
+    def _put_back(self, key: str, cap: str) -> None:
+        """Link what was unlinked too early, whatever has been saved in its place meanwhile."""
         try:
             self._link(key, cap, overwrite=False)
-        except AlreadyExists:  # made anew, for another file
-            for name, told in children.items():
-                self._link(f"{key}/{name}", told.get("rw_uri", told["ro_uri"]), overwrite=False)
+        except AlreadyExists:
+            if not (caps.is_of_directory(cap) and self._is_dir(key)):
+                self._link_beside(key, cap)
+                return
+            # Made anew, for another file.
+            with self._described(self._url_at(cap)) as unlinked:
+                children = [(name, told) for name, _, told in unlinked.children()]
+            for name, told in children:
+                self._put_back(f"{key}/{name}", told.get("rw_uri", told["ro_uri"]))
+
+    def _link_beside(self, key: str, cap: str) -> None:
+        """Link it under another name; that its own is taken is logged."""
+        root, extension = posixpath.splitext(key)
+        for number in range(1, _MOST_NAMES):
+            name = f"{root}_{number}{extension}"
+            try:
+                self._link(name, cap, overwrite=False)
+            except AlreadyExists:
+                continue
+            logger.warning(
+                "%r was saved while its directory was deleted, and again: one is %r now.", key, name
+            )
+            return
+        raise AlreadyExists
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         with self._described(self._url(prefix)) as found:
