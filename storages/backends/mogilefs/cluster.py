@@ -1,0 +1,125 @@
+"""What a process knows of a cluster, and how to read what trackers tell of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from storages.backends.mogilefs.resting import Resting
+from storages.backends.mogilefs.tracker import Trackers
+from storages.errors import Corrupt, StorageError, Unavailable
+from storages.http import origin
+from storages.readers import Stat
+
+__all__ = ["Cluster", "Place", "checksum_for", "fid_of", "paths_of", "places_of", "stat_of"]
+
+#: The tracker's names of hashes, and hashlib's.
+_ALGORITHMS: Mapping[str, str] = {"MD5": "md5", "SHA-1": "sha1"}
+#: Seconds for which a storage node that failed is used after the others only.
+_NODES_REST = 5.0
+#: Likewise a copy that is damaged: it may be repaired (`mogadm fsck`).
+_COPIES_REST = 300.0
+#: Seconds for which it is remembered how a class hashes.
+_REMEMBERED = 300.0
+_FID = re.compile(r"/dev\d+/(?:\d+/)*0*(\d+)\.fid")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a new file may be put: a device, and the file's URL there."""
+
+    device: str
+    path: str
+
+
+class Cluster:
+    """The connections of one storage in one process, and what it has learnt."""
+
+    def __init__(
+        self, addresses: Sequence[str], connect_timeout: float, tracker_timeout: float
+    ) -> None:
+        self.trackers = Trackers(addresses, connect_timeout, tracker_timeout)
+        self._nodes = Resting(_NODES_REST)
+        self._copies = Resting(_COPIES_REST)
+        self._hashes: dict[tuple[str, str], tuple[float, str | None]] = {}
+
+    def best_first(self, paths: Iterable[str]) -> list[str]:
+        """Return the URLs of a file's copies, those behind the others that failed lately."""
+        return sorted(paths, key=lambda p: (self._copies.rests(p), self._nodes.rests(origin(p))))
+
+    def copy_failed(self, path: str, error: StorageError) -> None:
+        """Remember what happened at that URL."""
+        if isinstance(error, Unavailable):
+            self._nodes.failed(origin(path))
+        elif isinstance(error, Corrupt):
+            self._copies.failed(path)
+
+    def hash_of(self, domain: str, mogile_class: str | None) -> str | None:
+        """Return hashlib's name of the hash that the class keeps of its files, or None.
+
+        One command, which tells of all classes; it is not repeated for five minutes.
+        """
+        wanted = domain, mogile_class or "default"
+        known = self._hashes.get(wanted)
+        if known is None or time.monotonic() - known[0] >= _REMEMBERED:
+            try:
+                told = self.trackers.ask("get_domains", {})
+            except StorageError as error:
+                if isinstance(error, Unavailable):
+                    raise
+                told = {}  # a tracker that does not want to tell; lengths are compared all the same
+            known = time.monotonic(), _hash_of(told, *wanted)
+            self._hashes[wanted] = known
+        return known[1]
+
+
+def _hash_of(told: Mapping[str, str], domain: str, mogile_class: str) -> str | None:
+    for number in range(1, int(told.get("domains", 0)) + 1):
+        this = f"domain{number}"
+        if told.get(this) != domain:
+            continue
+        for at in range(1, int(told.get(f"{this}classes", 0)) + 1):
+            if told.get(f"{this}class{at}name") == mogile_class:
+                return _ALGORITHMS.get(told.get(f"{this}class{at}hashtype", ""))
+    return None
+
+
+def checksum_for(algorithm: str, hexdigest: str) -> str:
+    """Return a hash as a tracker takes it."""
+    (name,) = (name for name, known in _ALGORITHMS.items() if known == algorithm)
+    return f"{name}:{hexdigest}"
+
+
+def stat_of(told: Mapping[str, str]) -> Stat:
+    """Return what ``file_info`` tells. The version is the number of the file, its fid."""
+    name, found, digest = told.get("checksum", "").partition(":")
+    algorithm = _ALGORITHMS.get(name)
+    return Stat(
+        size=int(told["length"]),
+        version=told["fid"],
+        checksum=f"{algorithm}:{digest.lower()}" if found and algorithm else None,
+    )
+
+
+def places_of(told: Mapping[str, str]) -> list[Place]:
+    """Return the places that ``create_open`` offers; old trackers offer one."""
+    if "path" in told:
+        return [Place(told["devid"], told["path"])]
+    numbers = range(1, int(told.get("dev_count", 0)) + 1)
+    return [Place(told[f"devid_{n}"], told[f"path_{n}"]) for n in numbers]
+
+
+def paths_of(told: Mapping[str, str]) -> list[str]:
+    """Return the URLs that ``get_paths`` tells."""
+    return [told[f"path{number}"] for number in range(1, int(told["paths"]) + 1)]
+
+
+def fid_of(path: str) -> str | None:
+    """Return the number of the file that a URL on a storage node is of.
+
+    Trackers make these URLs, of ``/dev<device>/0/000/012/0000012345.fid``.
+    """
+    found = _FID.search(path)
+    return found[1] if found else None

@@ -1,0 +1,387 @@
+"""The storage: what its hooks ask of trackers and of storage nodes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from storages import names, retry
+from storages.backends.mogilefs.cluster import (
+    Cluster,
+    checksum_for,
+    fid_of,
+    paths_of,
+    places_of,
+    stat_of,
+)
+from storages.backends.mogilefs.listing import keys
+from storages.backends.mogilefs.options import MogileFSOptions
+from storages.backends.mogilefs.reading import CopiesReader
+from storages.backends.mogilefs.refusals import NO_TEMPORARY_FILE, UNKNOWN_COMMAND, code_of
+from storages.errors import (
+    AlreadyExists,
+    Changed,
+    Corrupt,
+    NotFound,
+    NoURL,
+    StorageError,
+    Unavailable,
+)
+from storages.http import Body
+from storages.libraries import library
+from storages.readers import Entry, Reader, Stat
+from storages.staging import Source, temporary_name
+
+__all__ = ["MogileFSStorage"]
+
+#: Of so many copies the tracker is asked to tell.
+_COPIES = 10
+#: How often what the tracker tells of a file is asked for, when it does not fit together.
+_LOOKS = 3
+#: From this size on it is cheaper to ask whether a name is taken than to send content in vain.
+_ASKED_FIRST = 1024 * 1024
+#: How often content is sent that does not arrive as it was.
+_SENDINGS = 2
+#: Bytes that a tracker reads in a second, at the least, to compare a checksum.
+_HASHED = 10 * 1024 * 1024
+#: The usual length of the column that MogileFS keeps keys in.
+_COLUMN = 255
+#: What a command answers that has been carried out already.
+_DONE = {NO_TEMPORARY_FILE, "unknown_key", "key_exists"}
+
+_making = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """Content on a storage node that has no key yet."""
+
+    fid: str
+    device: str
+    path: str
+    checksum: str | None
+
+
+class MogileFSStorage(MogileFSOptions):
+    """Files in a domain of a MogileFS cluster; a file whose name is taken gets another name.
+
+    ``base_url`` may be given by position.
+    """
+
+    # Where it is imported from, in settings and migrations.
+    __module__ = "storages.backends.mogilefs"
+
+    # ------------------------------------------------------------------ hooks
+
+    def _stat(self, key: str) -> Stat:
+        try:
+            return stat_of(self._tracker("file_info", {"key": key}))
+        except StorageError as error:
+            if code_of(error) != UNKNOWN_COMMAND:
+                raise
+        return self._stat_of_copy(key)
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        stat, paths = self._copies(key, version)
+
+        def open_copy(path: str, start: int) -> Reader:
+            return self._open_range(
+                path, stat=lambda _answer, _size: stat, offset=start, size=stat.size
+            )
+
+        return CopiesReader(stat, paths, open_copy, self._cluster.copy_failed, offset)
+
+    def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
+        if overwrite:
+            # The key that is told at the end counts, and its old content goes.
+            self._store(key, key, source)
+            return
+        if source.size >= _ASKED_FIRST and self._is_stored(key):
+            raise AlreadyExists
+        # Only rename refuses a key that is there.
+        private = temporary_name()
+        fid = self._store(key, private, source)
+        try:
+            self._rename(private, key, fid)
+        except BaseException:
+            self._forget(private)
+            raise
+
+    def _remove(self, key: str) -> None:
+        self._tracker("delete", {"key": key})
+
+    def _list(self, prefix: str) -> Iterator[Entry]:
+        start = f"{prefix}/" if prefix else ""
+        # In a database with a collation those of one directory need not follow one another.
+        directories: set[str] = set()
+        for key in keys(self._tracker, start):
+            name, inside, _ = key[len(start) :].partition("/")
+            if not _is_name(key):
+                continue
+            if not inside:
+                yield Entry(name)
+            elif name not in directories:
+                directories.add(name)
+                yield Entry(name, is_dir=True)
+
+    def _is_dir(self, key: str) -> bool:
+        found = keys(self._tracker, f"{key}/" if key else "", limit=1)
+        return any(_is_name(name) for name in found) or not key
+
+    def _move(self, key: str, target: str, *, overwrite: bool) -> Any:
+        fid = str(self._stat(key).version)
+        try:
+            return self._rename(key, target, fid)
+        except AlreadyExists:
+            if overwrite:
+                return NotImplemented
+            raise
+
+    def _url_of(self, key: str) -> str:
+        if self.base_url is None:
+            raise NoURL
+        return names.join_url(str(self.base_url), key)
+
+    # ------------------------------------------------------------ for the view
+
+    def get_mogile_paths(self, name: str) -> list[str]:
+        """Return the URLs of the file's copies on storage nodes, the best first.
+
+        No URL: there is no file of that name. Raises Unavailable when there is one, but no storage
+        node that has it can be reached.
+        """
+        key = names.file_name(name)
+        return self._call("get_paths", key, lambda: self._paths(key))
+
+    def _paths(self, key: str) -> list[str]:
+        try:
+            found = paths_of(self._tracker("get_paths", {"key": key, "pathcount": _COPIES}))
+        except NotFound:
+            return []
+        if not found:
+            raise _unreachable()
+        return self._cluster.best_first(found)
+
+    # ---------------------------------------------------------------- reading
+
+    def _copies(self, key: str, version: str | None) -> tuple[Stat, list[str]]:
+        """Return what the tracker knows of the file, and the URLs of that very file's copies."""
+        for look in range(_LOOKS):
+            stat = self._stat(key)
+            if version is not None and stat.version != version:
+                raise Changed
+            if not stat.size:
+                return stat, []
+            told = self._tracker(
+                # At first what the tracker has in memory will do, which may be old: the number of
+                # the file shows it, its length and checksum are compared here.
+                "get_paths",
+                {"key": key, "pathcount": _COPIES, "noverify": 0 if look else 1},
+            )
+            paths = [path for path in paths_of(told) if fid_of(path) == stat.version]
+            if paths:
+                return stat, self._cluster.best_first(paths)
+        raise _unreachable()
+
+    def _stat_of_copy(self, key: str) -> Stat:
+        """Ask a storage node: old trackers do not tell a file's length."""
+        paths = self._paths(key)
+        if not paths:
+            raise NotFound
+        for path in paths:
+            try:
+                length = self._ask("HEAD", path).length
+            except StorageError as error:
+                self._cluster.copy_failed(path, error)
+            else:
+                if length is not None:
+                    return Stat(length, version=fid_of(path))
+        raise _unreachable()
+
+    # ---------------------------------------------------------------- writing
+
+    def _store(self, key: str, name: str, source: Source) -> str:
+        """Store the content for ``key`` under ``name``; return the number of the file.
+
+        The tracker is told of ``key`` at once: it refuses one that it cannot keep.
+        """
+        for left in reversed(range(_SENDINGS)):
+            upload = self._upload(key, source)
+            try:
+                self._close_upload(name, upload, source.size)
+            except Corrupt:
+                # The tracker has thrown it away.
+                if not left:
+                    raise
+            except BaseException:
+                if name != key:
+                    self._forget(name)
+                raise
+            else:
+                break
+        return upload.fid
+
+    def _upload(self, key: str, source: Source) -> _Upload:
+        """Send the content to the first of the storage nodes that takes it."""
+        algorithm = self._cluster.hash_of(self.domain, self.mogile_class)
+        body = Body(source, hash=algorithm)
+        opened = self._tracker(
+            "create_open",
+            {
+                "key": key,
+                "class": self.mogile_class,
+                "multi_dest": 1,
+                # So that none is offered that has no room for it.
+                "size": source.size or None,
+            },
+        )
+        devices = {place.path: place.device for place in places_of(opened)}
+        failure: StorageError | None = None
+        for path in self._cluster.best_first(devices):
+            upload = _Upload(opened["fid"], devices[path], path, None)
+            try:
+                self._send_to(path, body)
+            except StorageError as error:
+                if source.failure is not None or retry.remaining() == 0:
+                    self._discard(upload)
+                    raise
+                self._cluster.copy_failed(path, error)
+                failure = error
+            except BaseException:
+                self._discard(upload)
+                raise
+            else:
+                checksum = checksum_for(algorithm, body.hexdigest) if algorithm else None
+                return _Upload(upload.fid, upload.device, path, checksum)
+        raise failure or Unavailable("The tracker offers no storage node.")
+
+    def _send_to(self, path: str, body: Body) -> None:
+        self._ask("PUT", path, body=body, headers={"Content-Type": "application/octet-stream"})
+        # To a tracker a length of 0 is one that it is not told.
+        if not body.size and self._ask("HEAD", path).length != 0:
+            raise Corrupt("The storage node has something where nothing was sent.")
+
+    def _close_upload(self, name: str, upload: _Upload, size: int) -> None:
+        """Give the content its key; the tracker compares what it can."""
+        checked = {"checksum": upload.checksum, "checksumverify": 1} if upload.checksum else {}
+        self._surely(
+            "create_close",
+            {
+                "key": name,
+                "fid": upload.fid,
+                "devid": upload.device,
+                "path": upload.path,
+                "size": size,
+                **checked,
+            },
+            lambda: self._is_stored(name, upload.fid),
+            more_time=size / _HASHED if upload.checksum else 0.0,
+        )
+
+    def _rename(self, key: str, target: str, fid: str) -> None:
+        """Give the file of that number another key. Raises AlreadyExists, NotFound."""
+        self._surely(
+            "rename",
+            {"from_key": key, "to_key": target},
+            lambda: self._is_stored(target, fid),
+        )
+
+    def _surely(
+        self,
+        command: str,
+        arguments: Mapping[str, Any],
+        is_done: Callable[[], bool],
+        more_time: float = 0.0,
+    ) -> None:
+        """Send a command that cannot be repeated, and no answer to which may have been lost."""
+        for last in (False, True):
+            try:
+                self._tracker(command, arguments, again=False, more_time=more_time)
+            except StorageError as error:
+                code = code_of(error)
+                lost = code is None and isinstance(error, Unavailable)
+                if (lost or (last and code in _DONE)) and is_done():
+                    return
+                if code == NO_TEMPORARY_FILE:
+                    raise Unavailable("The tracker does not know the upload any more.") from error
+                if last or not lost:
+                    raise
+            else:
+                return
+
+    def _forget(self, name: str) -> None:
+        """Delete content whose key nobody else knows."""
+        with retry.grace(), suppress(StorageError):
+            self._tracker("delete", {"key": name})
+
+    def _discard(self, upload: _Upload) -> None:
+        """Let the tracker delete what was sent: an upload that is closed without a key."""
+        arguments = {"fid": upload.fid, "devid": upload.device, "path": upload.path}
+        with retry.grace(), suppress(StorageError):
+            self._tracker("create_close", arguments, again=False)
+
+    def _is_stored(self, key: str, fid: str | None = None) -> bool:
+        """Tell whether there is a file of that key, and of that number where it is given."""
+        try:
+            return fid in (None, self._stat(key).version)
+        except NotFound:
+            return False
+
+    # ------------------------------------------------------------ the trackers
+
+    def _tracker(self, command: str, arguments: Mapping[str, Any], **how: Any) -> dict[str, str]:
+        """Ask a tracker about the domain; see :meth:`Trackers.ask`."""
+        asked = {"domain": self.domain, **arguments}
+        try:
+            return self._cluster.trackers.ask(command, asked, **how)
+        except Unavailable as error:
+            longest = max(len(str(asked.get(name, ""))) for name in ("key", "to_key"))
+            if code_of(error) is None or longest <= _COLUMN:
+                raise
+            raise StorageError(
+                f"{error.message} The name has {longest} characters.",
+                hint=f"MogileFS keeps keys of up to {_COLUMN} characters, unless its database has "
+                "a longer column for them.",
+            ) from error
+
+    @property
+    def _cluster(self) -> Cluster:
+        """The connections that the options and settings of this moment ask for."""
+        wanted = tuple(self.trackers), self.connect_timeout, self.tracker_timeout
+        with _making:
+            known: tuple[Any, Cluster] | None = self.__dict__.get("_clusters")
+            if known is None or known[0] != wanted:
+                library("requests", self.extra)  # said at the first use, whatever it is
+                if known is not None:
+                    known[1].trackers.close()
+                known = self.__dict__["_clusters"] = wanted, Cluster(*wanted)
+        return known[1]
+
+    def close(self) -> None:
+        """Close the connections; the storage opens new ones when it is used again."""
+        known = self.__dict__.get("_clusters")
+        if known is not None:
+            known[1].trackers.close()
+        super().close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_clusters"}
+
+
+def _unreachable() -> StorageError:
+    return Unavailable("No storage node that has the file can be reached.")
+
+
+def _is_name(key: str) -> bool:
+    """Tell whether a key, of which MogileFS allows any, is a name that a file may have."""
+    try:
+        names.file_name(key)
+    except SuspiciousFileOperation:
+        return False
+    return True
