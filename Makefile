@@ -5,7 +5,7 @@ PORT ?= 8000
 ARGS ?=
 run = .venv/bin/python
 # servers that live in environments of their own: .cache/<name>
-servers = servers/swift servers/tahoe
+servers = servers/secantus servers/swift servers/tahoe
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help

@@ -25,7 +25,7 @@ SHARED = {"index", "local"}  # about several backends
 BACKEND_PAGES = [page for page in sorted(DOCS.glob("backends/*.rst")) if page.stem not in SHARED]
 HEADINGS = ["Install", "Configure", "Guarantees", "Names", "Limits"]
 # Modules that only keep an old path: the page of the backend tells of them.
-ALIASES = {"mogile", "mosso", "s3boto", "s3boto3", "sftpstorage"}
+ALIASES = {"mogile", "mongodb", "mosso", "s3boto", "s3boto3", "sftpstorage"}
 BLOCK = re.compile(
     r"^(?P<indent> *)\.\. code-block:: python\n\n(?P<code>(?:(?P=indent) +.*\n|\n)+)", re.MULTILINE
 )

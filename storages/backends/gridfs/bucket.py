@@ -1,0 +1,367 @@
+"""The two collections of a bucket, and the commands that the storage sends.
+
+``<bucket>.files`` has a document for each file, ``<bucket>.chunks`` its content in pieces:
+https://www.mongodb.com/docs/manual/core/gridfs/ . The names and revisions are everybody's: a file
+is the newest document of its ``filename``.
+
+A name is created once by a unique index on a field that only this package writes, so that the
+revisions of others do not matter to it. Each name has two claims. Who creates a file takes both;
+who replaces one takes the claim that the old one leaves, so that at least one is taken at every
+moment, and whoever wants to create the file meets it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from itertools import islice
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from storages import names
+from storages.backends.gridfs.failures import DUPLICATE, code_of, translating
+from storages.base import Stat
+from storages.errors import Changed, Corrupt, PermissionDenied
+from storages.flat import PAGE, end_of
+from storages.libraries import library
+from storages.retry import timeout
+
+__all__ = ["CLAIMS", "Bucket", "Document", "claims_of", "stat_of"]
+
+#: The field with the claims, and the index that lets each be there once.
+CLAIMS = "storages_claims"
+_INDEX = "storages_claims_1"
+#: So often, in seconds, it is made sure of that the indexes are there.
+_ENSURED_FOR = 60.0
+#: How long building an index may take.
+_BUILDING = 600.0
+#: Bytes of chunks that one command deletes.
+_AT_ONCE = 256 * 1024 * 1024
+#: An index of that name, or on these fields, is there with other properties.
+_OTHER_INDEX = (85, 86)
+_SHA256 = re.compile("[0-9a-f]{64}")
+_MD5 = re.compile("[0-9a-f]{32}")
+
+Document = Mapping[str, Any]
+_FIELDS = dict.fromkeys(
+    (
+        "filename",
+        "length",
+        "chunkSize",
+        "uploadDate",
+        "contentType",
+        "md5",
+        "metadata.sha256",
+        "metadata.contentType",
+        CLAIMS,
+    ),
+    1,
+)
+#: client -> the buckets whose indexes are there, and since when that is known
+_ensured: weakref.WeakKeyDictionary[Any, dict[tuple[str, str], float]] = weakref.WeakKeyDictionary()
+
+
+def claims_of(key: str) -> list[str]:
+    """Return the claims to a name."""
+    return [f"0:{key}", f"1:{key}"]
+
+
+def stat_of(document: Document) -> Stat:
+    """Return what a file's document tells."""
+    metadata = document.get("metadata")
+    kept = metadata if isinstance(metadata, Mapping) else {}
+    content_type = document.get("contentType") or kept.get("contentType")
+    uploaded = document.get("uploadDate")
+    return Stat(
+        size=int(document.get("length") or 0),
+        modified=uploaded if isinstance(uploaded, datetime) else None,
+        version=_version(document["_id"]),
+        checksum=_checksum(document, kept),
+        content_type=content_type if isinstance(content_type, str) else None,
+    )
+
+
+def _version(file: Any) -> str:
+    """Return the id as text: no two files have one, and a file never changes."""
+    return str(file) if type(file).__name__ == "ObjectId" else repr(file)
+
+
+def _checksum(document: Document, metadata: Mapping[str, Any]) -> str | None:
+    """Return our digest, or that of older drivers; what others call sha256 may be anything."""
+    for name, value, form in (
+        ("sha256", metadata.get("sha256") if CLAIMS in document else None, _SHA256),
+        ("md5", document.get("md5"), _MD5),
+    ):
+        if isinstance(value, str) and form.fullmatch(value):
+            return f"{name}:{value}"
+    return None
+
+
+def _is_name(name: str) -> bool:
+    """Tell whether a storage takes it: other programs' names may be anything."""
+    try:
+        return names.file_name(name) == name
+    except SuspiciousFileOperation:
+        return False
+
+
+class Bucket:
+    """The commands; each raises our errors, in time. Reads are from the primary."""
+
+    def __init__(self, database: Any, collection: str, seconds: float) -> None:
+        pymongo = library("pymongo", "gridfs")
+        concern = database.write_concern
+        if concern.is_server_default or not concern.acknowledged:
+            # Also on one server alone: written to its journal.
+            concern = library("pymongo.write_concern", "gridfs").WriteConcern(w="majority")
+        options = {
+            "codec_options": library("bson.codec_options", "gridfs").CodecOptions(tz_aware=True),
+            "read_preference": pymongo.ReadPreference.PRIMARY,
+        }
+        self.database = database
+        self.collection = collection
+        self.seconds = seconds
+        self._files = database.get_collection(
+            f"{collection}.files", write_concern=concern, **options
+        )
+        # What is written there counts when a document in files says so, which is written later.
+        acknowledged = database.write_concern.acknowledged
+        self._chunks = database.get_collection(
+            f"{collection}.chunks",
+            write_concern=database.write_concern if acknowledged else concern,
+            **options,
+        )
+
+    @contextmanager
+    def _asking(self, seconds: float | None = None) -> Iterator[None]:
+        limit = timeout(seconds or self.seconds)
+        with translating(), library("pymongo", "gridfs").timeout(limit):
+            yield
+
+    # ---------------------------------------------------------------- reading
+
+    def newest(self, key: str) -> Document | None:
+        """Return the document of the file: its newest revision."""
+        with self._asking():
+            found: Document | None = self._files.find_one(
+                {"filename": key}, _FIELDS, sort=[("uploadDate", -1)]
+            )
+        return found
+
+    def revisions(self, *keys: str) -> list[Document]:
+        """Return the documents of all revisions, the newest first."""
+        name: Any = keys[0] if len(keys) == 1 else {"$in": list(keys)}
+        with self._asking():
+            return list(self._files.find({"filename": name}, _FIELDS, sort=[("uploadDate", -1)]))
+
+    def is_there(self, file: Any) -> bool:
+        """Tell whether there is a document of that id."""
+        return bool(self._present([file]))
+
+    def _present(self, files: Sequence[Any]) -> set[Any]:
+        with self._asking():
+            found = list(self._files.find({"_id": {"$in": list(files)}}, {"_id": 1}))
+        return {_version(document["_id"]) for document in found}
+
+    def is_anything_in(self, directory: str) -> bool:
+        """Tell whether a name is in the directory, or below."""
+        bounds = {"$gte": f"{directory}/" if directory else ""}
+        if directory:
+            bounds["$lt"] = end_of(directory)
+        with self._asking():
+            return self._files.find_one({"filename": bounds}, {"_id": 1}) is not None
+
+    def page(self, start: str, after: bool, end: str) -> list[tuple[str, Stat | None]]:
+        """Return names, in the order of the index; see :data:`storages.flat.Page`."""
+        bounds = {"$gt" if after else "$gte": start}
+        if end:
+            bounds["$lt"] = end
+        rows: list[tuple[str, Stat | None]] = []
+        with (
+            self._asking(),
+            self._files.find(
+                {"filename": bounds},
+                _FIELDS,
+                sort=[("filename", 1), ("uploadDate", 1)],
+                batch_size=PAGE + 1,
+            ) as cursor,
+        ):
+            for document in cursor:
+                name = document["filename"]
+                if rows and rows[-1][0] == name:
+                    rows[-1] = (name, stat_of(document))  # a newer revision
+                elif len(rows) == PAGE:
+                    break
+                elif _is_name(name):
+                    rows.append((name, stat_of(document)))
+        return rows
+
+    def chunks(self, file: Any, first: int, count: int) -> list[bytes]:
+        """Return so many chunks of a file's content.
+
+        Raises Corrupt when one is missing, Changed when that is because the file is gone.
+        """
+        with self._asking():
+            found = list(
+                self._chunks.find(
+                    {"files_id": file, "n": {"$gte": first, "$lt": first + count}},
+                    {"_id": 0, "n": 1, "data": 1},
+                    sort=[("n", 1)],
+                    limit=-count,  # all in one answer
+                )
+            )
+        numbers = [int(chunk["n"]) for chunk in found]
+        if numbers != list(range(first, first + count)):
+            if not self.is_there(file):
+                raise Changed
+            lost = next(n for n in range(first, first + count) if n not in numbers)
+            raise Corrupt(f"Chunk {lost} is missing.")
+        return [chunk["data"] for chunk in found]
+
+    # ---------------------------------------------------------------- writing
+
+    def insert_chunks(self, chunks: Sequence[Document], *, again: bool) -> None:
+        """Store chunks; ``again``: some of these very ones may be there already."""
+        pymongo = library("pymongo.errors", "gridfs")
+        with self._asking():
+            try:
+                self._chunks.insert_many(chunks, ordered=False)
+            except pymongo.BulkWriteError as error:
+                refused = (error.details or {}).get("writeErrors") or []
+                if not again or any(each.get("code") != DUPLICATE for each in refused):
+                    raise
+
+    def insert_file(self, document: Document) -> None:
+        """Store a file's document. Raises AlreadyExists when a claim, or its id, is taken."""
+        with self._asking():
+            self._files.insert_one(dict(document))
+
+    def rename(self, file: Any, key: str, changes: Document) -> bool:
+        """Change the document if it still has the name ``key``; tell whether it had."""
+        with self._asking():
+            result = self._files.update_one({"_id": file, "filename": key}, {"$set": changes})
+        return bool(result.matched_count)
+
+    def give_up_claim(self, file: Any, key: str) -> None:
+        """Let a file that has both claims to its name keep the first."""
+        kept, given = claims_of(key)
+        with self._asking():
+            self._files.update_one({"_id": file, CLAIMS: given}, {"$set": {CLAIMS: [kept]}})
+
+    def forget_claims(self, key: str) -> None:
+        """Take the claims to a name from files that somebody else has renamed since."""
+        with self._asking():
+            self._files.update_many(
+                {CLAIMS: {"$in": claims_of(key)}, "filename": {"$ne": key}}, {"$unset": {CLAIMS: 1}}
+            )
+
+    def delete_files(self, documents: Sequence[Document]) -> list[Document]:
+        """Delete files' documents unless they have another name now; return what is gone."""
+        ids = [document["_id"] for document in documents]
+        keys = list({document["filename"] for document in documents})
+        with self._asking():
+            result = self._files.delete_many({"_id": {"$in": ids}, "filename": {"$in": keys}})
+        if result.deleted_count == len(documents):
+            return list(documents)
+        left = self._present(ids)
+        return [it for it in documents if _version(it["_id"]) not in left]
+
+    def delete_chunks(self, documents: Iterable[Document]) -> None:
+        """Delete the content of files, so much at a time that it does not take too long."""
+        together: list[Any] = []
+        size = 0
+        for document in documents:
+            length = int(document.get("length") or 0)
+            if length > _AT_ONCE:
+                step = max(1, _AT_ONCE // int(document.get("chunkSize") or 1))
+                last = length // int(document.get("chunkSize") or 1)
+                for first in range(last - last % step, 0, -step):
+                    self._delete_chunks({"files_id": document["_id"], "n": {"$gte": first}})
+            if size + length > _AT_ONCE and together:
+                self._delete_chunks({"files_id": {"$in": together}})
+                together, size = [], 0
+            together.append(document["_id"])
+            size += min(length, _AT_ONCE)
+        if together:
+            self._delete_chunks({"files_id": {"$in": together}})
+
+    def _delete_chunks(self, which: Document) -> None:
+        with self._asking():
+            self._chunks.delete_many(which)
+
+    def orphans(self, before: datetime) -> Iterator[Any]:
+        """Yield the ids under which there are chunks, the last from before then, but no file."""
+        with self._asking(_BUILDING):
+            groups = self._chunks.aggregate([{"$group": {"_id": "$files_id"}}], allowDiskUse=True)
+        with groups:
+            while True:
+                with self._asking(_BUILDING):
+                    ids = [group["_id"] for group in islice(groups, PAGE)]
+                yield from list(self._orphans_of(ids, before))
+                if len(ids) < PAGE:
+                    return
+
+    def _orphans_of(self, ids: list[Any], before: datetime) -> Iterator[Any]:
+        present = self._present(ids)
+        for file in ids:
+            if _version(file) in present:
+                continue
+            with self._asking():
+                last = self._chunks.find_one({"files_id": file}, {"_id": 1}, sort=[("n", -1)])
+            # Of others' ids nobody knows how old they are.
+            made = getattr(last and last["_id"], "generation_time", None)
+            if made is not None and made < before:
+                yield file
+
+    # ---------------------------------------------------------------- indexes
+
+    def ensure(self) -> None:
+        """Make the indexes, unless this was done a moment ago. Raises PermissionDenied."""
+        client = self.database.client
+        place = (self.database.name, self.collection)
+        known = _ensured.setdefault(client, {})
+        if time.monotonic() - known.get(place, -_ENSURED_FOR) < _ENSURED_FOR:
+            return
+        self._ensure_claims()
+        self._ensure(self._files, [("filename", 1), ("uploadDate", 1)])
+        self._ensure(self._chunks, [("files_id", 1), ("n", 1)], unique=True)
+        known[place] = time.monotonic()
+
+    def _ensure_claims(self) -> None:
+        try:
+            with self._asking(_BUILDING):
+                self._files.create_index([(CLAIMS, 1)], name=_INDEX, unique=True, sparse=True)
+        except PermissionDenied as error:
+            with self._asking():
+                if _INDEX in self._files.index_information():
+                    return
+            keys = f"{{{CLAIMS}: 1}}, {{name: {_INDEX!r}, unique: true, sparse: true}}"
+            raise PermissionDenied(
+                error.message,
+                hint="Without an index nothing would keep two uploads of one name apart. Have an "
+                f"administrator create it: db.{self._files.name}.createIndex({keys})",
+            ) from error
+
+    def _ensure(self, collection: Any, keys: list[tuple[str, int]], **more: Any) -> None:
+        """Make an index that every GridFS driver makes; who may not, does without."""
+        pymongo = library("pymongo.errors", "gridfs")
+        try:
+            with self._asking(_BUILDING):
+                try:
+                    collection.create_index(keys, **more)
+                except pymongo.OperationFailure as error:
+                    if code_of(error) not in _OTHER_INDEX:
+                        raise
+        except PermissionDenied:
+            return
+
+
+def now() -> datetime:
+    """Return the time, as exactly as MongoDB keeps it."""
+    moment = datetime.now(timezone.utc)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
