@@ -8,6 +8,7 @@ begins where the client wants it to. What costs more is said where it happens.
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Wish", "answer", "headers_of"]
 
+#: A place that no store is asked for: some cannot even count so far.
+_FAR = 2**40
 _GZIP = "django.middleware.gzip.GZipMiddleware"
 
 
@@ -51,14 +54,26 @@ class Wish:
 class FileAnswer(StreamingHttpResponse):
     """A whole file on this disk, which a WSGI server may send by itself (``sendfile``).
 
-    Servers ask for ``wsgi.file_wrapper``; to others it is a stream like any.
+    Django hands ``file_to_stream`` to servers that have a ``wsgi.file_wrapper``; to others this is
+    a stream like any.
     """
 
     block_size = FIRST
 
-    def __init__(self, body: Body, file: Any, **given: Any) -> None:
-        super().__init__(body, **given)
-        self.file_to_stream = file
+    def __init__(self, body: Body, file: io.FileIO) -> None:
+        super().__init__(body)
+        self.file_to_stream = _Handle(file)
+
+
+class _Handle:
+    """What servers want of a file. Django replaces ``close`` by the response's own."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self.fileno, self.read = file.fileno, file.read
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def close(self) -> None:
+        """The response closes the file."""
 
 
 def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
@@ -70,14 +85,16 @@ def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
         return refused or _described(wish, stat, HttpResponse(), length=stat.size)
     wanted = parse(request.headers.get("Range"))
     start = wanted[0].first or 0 if wanted and len(wanted) == 1 else 0
+    if start > _FAR:
+        start = 0
     try:
         raw = RangeReader(wish.storage, wish.key, _open(wish, start), start)
     except Changed:
-        # What several stores say of a place beyond the end; which costs a second operation.
-        stat = wish.storage.stat(wish.key)
-        if start < stat.size:
+        if not start:
             raise
-        return _refused(request, wish, stat) or _unsatisfiable(wish, stat)
+        # What several stores say of a place beyond the end. The file may be another than the client
+        # has a part of (If-Range): then it gets the whole.
+        raw = RangeReader(wish.storage, wish.key, _open(wish, 0))
     try:
         response = _answer(request, wish, raw, wanted)
     except BaseException:
@@ -117,9 +134,10 @@ def _answer(
 def _whole(request: HttpRequest, wish: Wish, raw: RangeReader) -> HttpResponseBase:
     stat = raw.stat
     body = Body(raw, [(b"", Span(0, stat.size))])
+    raw.seek(0)  # a range was asked for that is not sent: the file stands there
     file = None if isinstance(request, ASGIRequest) else raw.on_disk()
     response: HttpResponseBase
-    if file is not None and stat.size:
+    if file is not None and stat.size > FIRST:
         response = FileAnswer(body, file)
     else:
         response = _streamed(request, wish, body, stat.size)

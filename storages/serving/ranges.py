@@ -76,7 +76,7 @@ def parse(header: str | None) -> list[Wanted] | None:
 
 
 def resolve(wanted: Sequence[Wanted], size: int) -> list[Span] | None:
-    """Return the parts of a file of ``size`` bytes to be sent, in ascending order and apart.
+    """Return the parts of a file of ``size`` bytes to be sent, apart, and as they were asked for.
 
     ``[]``: there are none (416). None: send the whole file, for the ranges overlap so much that
     they would be more, or the file is empty and its end was asked for.
@@ -93,7 +93,11 @@ def resolve(wanted: Sequence[Wanted], size: int) -> list[Span] | None:
             apart[-1] = Span(apart[-1].start, max(apart[-1].end, span.end))
         else:
             apart.append(span)
-    return apart
+
+    def asked_for(part: Span) -> int:
+        return next(at for at, span in enumerate(spans) if part.start <= span.start < part.end)
+
+    return sorted(apart, key=asked_for)  # RFC 9110, section 15.3.7.2
 
 
 def _number(digits: str) -> int | None:

@@ -1,0 +1,1 @@
+"""A site whose storages are served by ``storages.urls``, over WSGI and ASGI."""

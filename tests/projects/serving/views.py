@@ -1,0 +1,43 @@
+"""What a site has beside the files: a page that shows a film, and a way to store files."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.core.files.base import File
+from django.core.files.storage import default_storage, storages
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.views.decorators.http import require_http_methods
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """Tell that the site answers."""
+    return HttpResponse("ready")
+
+
+@require_http_methods(["PUT"])
+def put(request: HttpRequest, alias: str, name: str) -> HttpResponse:
+    """Store the request's body, and answer with the name under which it is."""
+    return HttpResponse(storages[alias].save(name, File(cast("Any", request), name)))
+
+
+def link(request: HttpRequest, alias: str, name: str) -> HttpResponse:
+    """Answer with the URL that the storage gives, as a template would show it."""
+    return HttpResponse(storages[alias].url(name))
+
+
+def watch(request: HttpRequest) -> HttpResponse:
+    """Show a film: the browser learns its length and fetches no more of it than it must."""
+    page = '<!doctype html><title>film</title><video preload="metadata" muted src="{}"></video>'
+    return HttpResponse(format_html(page, request.GET["src"]))
+
+
+def file_response(request: HttpRequest, name: str) -> FileResponse:
+    """Answer as many projects do: the default storage's file in a FileResponse."""
+    return FileResponse(default_storage.open(name))
+
+
+def is_member(request: HttpRequest, alias: str, name: str) -> bool:
+    """Tell whether a file of ``members`` may be had: a real project asks ``request.user``."""
+    return request.headers.get("X-Member") == name.partition("/")[0]

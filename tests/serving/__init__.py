@@ -1,0 +1,1 @@
+"""Serving files, seen from outside: real servers, real clients."""
