@@ -1,0 +1,97 @@
+"""Storages that tests of serving put into ``STORAGES``: they count readers, and break off."""
+
+from __future__ import annotations
+
+import threading
+from typing import ClassVar
+
+from storages.base import Reader, Stat
+from storages.errors import Changed, StorageError, Unavailable
+from storages.options import option
+from storages.testing import MemoryStorage
+
+__all__ = ["Broken", "Counted", "Strict"]
+
+
+class CountedReader:
+    """Tells its storage when it is read and closed."""
+
+    def __init__(self, storage: Counted, reader: Reader) -> None:
+        self.stat: Stat = reader.stat
+        self._storage = storage
+        self._reader = reader
+        self._left = storage.breaks_after
+        self._closed = False
+        storage.opened.append(self)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Break off where the storage is to, and note the thread."""
+        self._storage.threads.add(threading.get_ident())
+        self._storage.before_read()
+        if self._left is not None:
+            if not self._left:
+                raise Unavailable("Broken off.")
+            buffer = buffer[: self._left]
+        count = self._reader.readinto(buffer)
+        if self._left is not None:
+            self._left -= count
+        self._storage.bytes_read.append(count)
+        return count
+
+    def close(self) -> None:
+        """Be closed, once."""
+        self._reader.close()
+        if not self._closed:
+            self._closed = True
+            self._storage.opened.remove(self)
+
+
+class Counted(MemoryStorage):
+    """Files in memory whose readers are counted; ``breaks_after`` bytes each breaks off."""
+
+    opened: ClassVar[list[CountedReader]] = []
+    threads: ClassVar[set[int]] = set()
+    bytes_read: ClassVar[list[int]] = []
+    breaks_after: int | None = None
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        return CountedReader(self, super()._open_read(key, offset=offset, version=version))
+
+    def before_read(self) -> None:
+        """Something that a test does while a reader reads."""
+
+    @classmethod
+    def forget(cls) -> None:
+        """Begin anew."""
+        for noted in (cls.opened, cls.threads, cls.bytes_read):
+            noted.clear()
+
+
+class Strict(MemoryStorage):
+    """Files in memory that are not opened beyond their end: what S3 answers with 416."""
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        if offset >= self._stat(key).size:
+            raise Changed
+        return super()._open_read(key, offset=offset, version=version)
+
+
+class Broken(MemoryStorage):
+    """Whatever is asked of it fails with the error that it is told."""
+
+    error: str = option(default="StorageError", type=str, help="A class of storages.errors.")
+    retry_after: float | None = option(type=float, help="Seconds.")
+
+    def _failure(self) -> StorageError:
+        from storages import errors
+
+        failure: StorageError = getattr(errors, self.error)("secret client trace")
+        if self.retry_after is not None:
+            vars(failure)["retry_after"] = self.retry_after
+        return failure
+
+    def _stat(self, key: str) -> Stat:
+        raise self._failure()
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        raise self._failure()
