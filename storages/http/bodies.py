@@ -51,7 +51,7 @@ class Body:
             yield piece
 
     def _new_hash(self) -> Digest | None:
-        return None if self._algorithm is None else Digest(self._algorithm)
+        return None if self._algorithm is None else Digest(self._algorithm, self.size)
 
     @property
     def hexdigest(self) -> str:

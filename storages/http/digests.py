@@ -16,31 +16,40 @@ _BATCH = 16 * BLOCK
 
 
 class Digest:
-    """A hash of hashlib's; at most two batches of content are held.
+    """A hash of hashlib's of ``size`` bytes; at most two batches of content are held.
 
     MD5 is slower than a fast network, so it would otherwise decide how fast a transfer is. hashlib
-    lets other threads run while it works.
+    lets other threads run while it works. ``size`` may be wrong: it says how much room to make.
     """
 
-    def __init__(self, algorithm: str) -> None:
+    def __init__(self, algorithm: str, size: int = _BATCH) -> None:
         self._hash: Any = hashlib.new(algorithm, usedforsecurity=False)
-        self._waiting: list[bytes] = []
-        self._size = 0
+        self._room = max(1, min(size, _BATCH))
+        # Filled and hashed by turns: new memory for each batch would cost more than the copying.
+        self._filling: memoryview | None = None
+        self._spare: memoryview | None = None
+        self._filled = 0
         self._running: threading.Thread | None = None
 
-    def update(self, data: bytes) -> None:
-        """Add ``data``, which must not change afterwards."""
-        self._waiting.append(data)
-        self._size += len(data)
-        if self._size >= _BATCH:
-            self._join()
-            self._running = threading.Thread(target=self._add, args=(self._take(),), daemon=True)
-            self._running.start()
+    def update(self, data: bytes | memoryview) -> None:
+        """Add ``data``, which may change afterwards."""
+        rest = memoryview(data)
+        while rest:
+            if self._filling is None:
+                self._filling = memoryview(bytearray(self._room))
+            part = rest[: self._room - self._filled]
+            rest = rest[len(part) :]
+            self._filling[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            if self._filled == self._room:
+                self._hand_over(self._filling)
 
     def digest(self) -> bytes:
         """Return the hash of what was added."""
         self._join()
-        self._add(self._take())
+        if self._filling is not None:
+            self._hash.update(self._filling[: self._filled])
+            self._filled = 0
         found: bytes = self._hash.digest()
         return found
 
@@ -48,13 +57,14 @@ class Digest:
         """Return it in hexadecimal."""
         return self.digest().hex()
 
-    def _take(self) -> list[bytes]:
-        taken, self._waiting, self._size = self._waiting, [], 0
-        return taken
-
-    def _add(self, pieces: list[bytes]) -> None:
-        for piece in pieces:
-            self._hash.update(piece)
+    def _hand_over(self, batch: memoryview) -> None:
+        self._join()
+        self._filling, self._spare, self._filled = self._spare, batch, 0
+        if self._room < _BATCH:
+            self._hash.update(batch)
+            return
+        self._running = threading.Thread(target=self._hash.update, args=(batch,), daemon=True)
+        self._running.start()
 
     def _join(self) -> None:
         running, self._running = self._running, None

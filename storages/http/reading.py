@@ -99,13 +99,13 @@ class Verified:
         self._reader = reader
         self._expected = hexdigest.lower()
         self._algorithm = algorithm
-        self._digest = Digest(algorithm)
+        self._digest = Digest(algorithm, reader.stat.size)
         self._left = reader.stat.size
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
         count = self._reader.readinto(buffer)
-        self._digest.update(bytes(buffer[:count]))
+        self._digest.update(buffer[:count])
         self._left -= count
         if count and not self._left and (found := self._digest.hexdigest()) != self._expected:
             raise Corrupt(

@@ -118,7 +118,7 @@ class Segments:
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
         count = self._reader.readinto(buffer)
-        rest = bytes(buffer[:count])
+        rest = buffer[:count]
         self._left -= count
         while rest:
             part, rest = rest[: self._room], rest[self._room :]
@@ -138,7 +138,7 @@ class Segments:
         self._reader.close()
 
     def _begin(self) -> None:
-        self._segment = Digest("md5")
+        self._segment = Digest("md5", self._size)
         self._room = self._size
 
     def _end(self) -> None:
