@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -26,15 +25,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.remote_subjects import KB, LISTED, MANY, MIB  # noqa: E402 - found only now
+from benchmarks import shared  # noqa: E402 - found only now
+from benchmarks.remote_subjects import KB, LISTED, MANY, MIB  # noqa: E402
 from benchmarks.remote_work import READ, Row, rows  # noqa: E402
+from benchmarks.shared import NONE, times  # noqa: E402
 from tests.faults.proxy import TCPProxy  # noqa: E402
 
-PEER = ROOT / ".venv" / "django-storages-1.14.6-{}"
 SHM = Path("/dev/shm")  # noqa: S108 - only the default, and temporary files have random names
 MEMORY = SHM if SHM.is_dir() else Path(tempfile.gettempdir())
-NONE = "\N{EN DASH}"
-MILLISECOND = 1e-3
 COLUMNS = ("round trips", "kB moved", "MiB of memory")
 Figures = dict[str, Any]
 Results = dict[str, dict[str, Figures]]
@@ -90,29 +88,13 @@ class Benchmark:
         """Where the table is."""
         return ROOT / "docs" / "backends" / f"{self.name}.rst"
 
-    @property
-    def mark(self) -> str:
-        """What stands before and after it."""
-        return f".. {{}} of what benchmarks/{self.name}.py wrote"
-
     def rows(self, size: int) -> dict[str, Row]:
         """Every row."""
         return rows(size, self.goals)
 
     def peer_python(self) -> Path:
-        """The Python of an environment that has today's django-storages, made when missing."""
-        place = Path(str(PEER).format(self.name))
-        python = place / "bin" / "python"
-        if not (place / "ready").exists():
-            print(f"installing django-storages 1.14.6 into {place.relative_to(ROOT)}", flush=True)
-            import django
-
-            venv.create(place, clear=True, with_pip=True)
-            wanted = ["django-storages==1.14.6", f"Django=={django.__version__}", self.package]
-            pip = [str(python), "-m", "pip", "install", "--quiet"]
-            subprocess.run([*pip, *filter(None, wanted)], check=True)
-            (place / "ready").touch()
-        return python
+        """The Python of today's django-storages."""
+        return shared.peer_python(self.name, self.package)
 
     def run(self, subject: str, name: str, place: Place) -> Figures:
         """Run one child, tell it the counts when it asks, return what it printed."""
@@ -168,19 +150,8 @@ class Benchmark:
 
     def table(self, results: Results, size: int) -> str:
         """The results as reStructuredText."""
-        lines = [".. list-table::", "   :header-rows: 1", ""]
         found = (cells(self.rows(size)[name], figures) for name, figures in results.items())
-        for row in [self.headings(), *found]:
-            lines += [f"   {'*' if at == 0 else ' '} - {cell}" for at, cell in enumerate(row)]
-        return "\n".join(lines)
-
-    def write(self, text: str) -> None:
-        """Put the table between the marks in the documentation."""
-        page = self.page.read_text(encoding="utf-8")
-        begin, end = self.mark.format("Begin"), self.mark.format("End")
-        head, rest = page.split(begin)
-        _, tail = rest.split(end)
-        self.page.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}", encoding="utf-8")
+        return shared.table([self.headings(), *found])
 
     def main(self) -> None:
         """Measure what the command line asks for."""
@@ -213,7 +184,7 @@ class Benchmark:
             results = self.measure(place, given.rows or names, size, given.rounds)
         failures = [it for name in results for it in self.missed(name, size, results[name])]
         if given.docs:
-            self.write(self.table(results, size))
+            shared.write(self.page, f"{self.name}.py", self.table(results, size))
         print(*(failures or ["every goal was reached"]), sep="\n")
         if given.check and failures:
             sys.exit(1)
@@ -234,13 +205,6 @@ class Benchmark:
                 reached = found[kind]["seconds"] / ours["seconds"] >= float(number)
             if not reached:
                 yield f"{row.title}: {goal} was not reached"
-
-
-def times(seconds: float) -> str:
-    """A duration, in the unit that suits it."""
-    if seconds < MILLISECOND:
-        return f"{seconds * 1e6:.3g} µs"
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def cells(row: Row, found: dict[str, Figures]) -> list[str]:

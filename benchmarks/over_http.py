@@ -29,7 +29,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-MARK = ".. {} of what benchmarks/over_http.py wrote"
+from benchmarks import shared  # noqa: E402 - found only now
+from benchmarks.shared import times  # noqa: E402
+
 HEADINGS = ("work", "curl", "storage", "curl / storage", "MiB")
 GOAL = 0.9
 MOST_MIB = 32
@@ -233,19 +235,6 @@ def _file(path: Path, size: int) -> Path:
     return path
 
 
-def table(best: dict[str, list[float]]) -> str:
-    """The results as reStructuredText."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [HEADINGS, *(cells(work, figures) for work, figures in best.items())]:
-        lines += [f"   {'*' if at == 0 else ' '} - {cell}" for at, cell in enumerate(row)]
-    return "\n".join(lines)
-
-
-def times(seconds: float) -> str:
-    """A duration, in the unit that suits it."""
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
-
-
 def cells(work: str, figures: list[float]) -> tuple[str, ...]:
     """The columns of a row."""
     theirs, ours, grown = figures
@@ -256,15 +245,6 @@ def cells(work: str, figures: list[float]) -> tuple[str, ...]:
         f"{theirs / ours:.2f}",
         f"{grown:.1f}",
     )
-
-
-def write(name: str, text: str) -> None:
-    """Put a table between the marks in the documentation."""
-    page = ROOT / "docs" / "backends" / f"{name}.rst"
-    begin, end = MARK.format("Begin"), MARK.format("End")
-    head, rest = page.read_text(encoding="utf-8").split(begin)
-    _, tail = rest.split(end)
-    page.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}", encoding="utf-8")
 
 
 def main() -> None:
@@ -287,7 +267,9 @@ def main() -> None:
             if figures[0] / figures[1] < GOAL or figures[2] > MOST_MIB:
                 missed.append(f"{name}: {work}: the goal was not reached")
         if given.docs:
-            write(name, table(best))
+            rows = [cells(work, figures) for work, figures in best.items()]
+            page = ROOT / "docs" / "backends" / f"{name}.rst"
+            shared.write(page, "over_http.py", shared.table([HEADINGS, *rows]))
     print(*(missed or ["every goal was reached"]), sep="\n")
     if given.check and missed:
         sys.exit(1)

@@ -20,7 +20,6 @@ import os
 import subprocess
 import sys
 import timeit
-import venv
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,33 +31,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "backends" / "s3.rst"
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.s3_work import MIB, Row, rows  # noqa: E402 - found only now
-
-PEER = ROOT / ".venv" / "django-storages-1.14.6"
-NONE = "\N{EN DASH}"
-MILLISECOND = 1e-3
-MARK = ".. {} of what benchmarks/s3.py wrote"
+from benchmarks import shared  # noqa: E402 - found only now
+from benchmarks.s3_work import MIB, Row, rows  # noqa: E402
+from benchmarks.shared import NONE, times  # noqa: E402
 
 # ------------------------------------------------------------------ the parent
 
 
 def peer_python() -> Path:
-    """The Python of an environment that has today's django-storages, made when it is missing."""
-    python = PEER / "bin" / "python"
-    if not (PEER / "ready").exists():
-        print(f"installing django-storages 1.14.6 into {PEER.relative_to(ROOT)}", flush=True)
-        import boto3
-        import django
+    """The Python of today's django-storages."""
+    import boto3
 
-        venv.create(PEER, clear=True, with_pip=True)
-        wanted = [
-            "django-storages==1.14.6",
-            f"boto3=={boto3.__version__}",
-            f"Django=={django.__version__}",
-        ]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
-        (PEER / "ready").touch()
-    return python
+    return shared.peer_python("s3", f"boto3=={boto3.__version__}")
 
 
 def run(subject: str, name: str, setup: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +53,7 @@ def run(subject: str, name: str, setup: dict[str, Any]) -> dict[str, Any]:
     program = Path(__file__).with_name("s3_work.py")
     command = [str(python), str(program), subject, name, json.dumps(setup)]
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, check=True, env=environment, cwd=PEER.anchor
+        command, stdout=subprocess.PIPE, check=True, env=environment, cwd=ROOT.anchor
     )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -113,13 +97,6 @@ def measure(server_name: str, wanted: list[str], size: int, rounds: int) -> Resu
             results[name] = found
             print("  ".join(cells(row, found)), flush=True)
     return results
-
-
-def times(seconds: float) -> str:
-    """A duration, in the unit that suits it."""
-    if seconds < MILLISECOND:
-        return f"{seconds * 1e6:.3g} µs"
-    return f"{seconds * 1e3:.3g} ms"
 
 
 def requests(figures: dict[str, Any]) -> str:
@@ -184,16 +161,8 @@ HEADINGS = (
 def table(server_name: str, results: Results, size: int, rounds: int) -> str:
     """One server's results as reStructuredText."""
     best = f"the best of {rounds} rounds" if rounds > 1 else "of one round"
-    lines = [
-        f"On {server_name}, each figure {best}:",
-        "",
-        ".. list-table::",
-        "   :header-rows: 1",
-        "",
-    ]
-    for row in [HEADINGS, *(cells(rows(size)[name], found) for name, found in results.items())]:
-        lines += [f"   {'*' if at == 0 else ' '} - {cell}" for at, cell in enumerate(row)]
-    return "\n".join(lines)
+    found = (cells(rows(size)[name], figures) for name, figures in results.items())
+    return f"On {server_name}, each figure {best}:\n\n{shared.table([HEADINGS, *found])}"
 
 
 def hashing() -> str:
@@ -209,15 +178,6 @@ def hashing() -> str:
         for kind, work in kinds.items()
     ]
     return f"Hashing 1 MB took, in this run: {', '.join(found)}."
-
-
-def write(text: str) -> None:
-    """Put the tables between the marks in the documentation."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = MARK.format("Begin"), MARK.format("End")
-    head, rest = page.split(begin)
-    _, tail = rest.split(end)
-    PAGE.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}", encoding="utf-8")
 
 
 def main() -> None:
@@ -243,7 +203,7 @@ def main() -> None:
         failures += [f"{name}: {it}" for row in results for it in missed(row, size, results)]
     if given.docs:
         reached = [f"Goals that this run missed: {'; '.join(failures)}."] if failures else []
-        write("\n\n".join([*tables, hashing(), *reached]))
+        shared.write(PAGE, "s3.py", "\n\n".join([*tables, hashing(), *reached]))
     print(*(failures or ["every goal was reached"]), sep="\n")
     if given.check and failures:
         sys.exit(1)
