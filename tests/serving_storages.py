@@ -10,7 +10,7 @@ from storages.errors import Changed, StorageError, Unavailable
 from storages.options import option
 from storages.testing import MemoryStorage
 
-__all__ = ["Broken", "Counted", "Strict"]
+__all__ = ["Broken", "Counted", "Sensitive", "Strict"]
 
 
 class CountedReader:
@@ -65,6 +65,12 @@ class Counted(MemoryStorage):
         """Begin anew."""
         for noted in (cls.opened, cls.threads, cls.bytes_read):
             noted.clear()
+
+
+class Sensitive(Counted):
+    """A storage whose work belongs to one thread."""
+
+    thread_sensitive = True
 
 
 class Strict(MemoryStorage):
