@@ -49,6 +49,10 @@ class MogileTracker(Server):
             return self.verb("version") != []
         return False
 
+    def kill_alone(self) -> None:
+        """``kill -9`` this tracker, whatever else it is the first of."""
+        Server.kill(self)
+
     @property
     def address(self) -> str:
         """What stands in MOGILEFS_TRACKERS."""
@@ -219,10 +223,15 @@ class MogileFS(MogileTracker):
             assert time.monotonic() < until, "the trackers do not come to an end"
             time.sleep(0.02)
 
-    def clear(self) -> None:
-        """Forget faults and counts, show the nodes' own ports, let the workers work."""
+    def clear_counts(self) -> None:
+        """Forget faults and counts."""
         for tracker in self.trackers:
             tracker.verb("clear")
+
+    def clear(self) -> None:
+        """Forget faults and counts, show the nodes' own ports, let the workers work."""
+        self.clear_counts()
+        for tracker in self.trackers:
             tracker.verb("stray", "same")
         for number in range(1, len(self.nodes) + 1):
             self.verb("show", f"host{number}", 0)
