@@ -75,7 +75,7 @@ def stat_of(document: Document) -> Stat:
     """Return what a file's document tells."""
     metadata = document.get("metadata")
     kept = metadata if isinstance(metadata, Mapping) else {}
-    content_type = document.get("contentType") or kept.get("contentType")
+    content_type = kept.get("contentType") or document.get("contentType")
     uploaded = document.get("uploadDate")
     return Stat(
         size=int(document.get("length") or 0),

@@ -82,8 +82,10 @@ class Upload:
             "length": source.size,
             "chunkSize": self._size,
             "uploadDate": now(),
-            "contentType": source.content_type or names.content_type(self._key),
-            "metadata": {"sha256": digest},
+            "metadata": {
+                "sha256": digest,
+                "contentType": source.content_type or names.content_type(self._key),
+            },
         }
 
     # ------------------------------------------------------------- the content
