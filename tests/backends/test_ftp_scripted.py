@@ -481,6 +481,21 @@ def test_a_file_that_grows_or_is_replaced_between_question_and_transfer() -> Non
             pass
 
 
+def test_a_whole_transfer_that_is_too_short_is_another_version() -> None:
+    """It was replaced when the transfer began, and once more since: nothing is put together."""
+    contents = [b"new" * 1000, b"old"]
+
+    def retrieve(session: Session, _: str) -> str:
+        offset, session.offset = session.offset, 0
+        return session.send(contents.pop()[offset:])
+
+    with served(MLST, scripts={"RETR": retrieve}) as (server, storage):
+        server.put("/a.txt", contents[0])
+        with storage.open("a.txt") as file, pytest.raises(Changed):
+            file.read()
+        assert len(contents) == 1  # and it was not asked for again
+
+
 def test_a_transfer_that_breaks_off_goes_on_where_it_stood() -> None:
     """In the same version, once; what has arrived is not asked for again."""
     content = bytes(range(256)) * 1000

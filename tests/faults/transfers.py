@@ -243,9 +243,13 @@ class CutFaults(Faults):
 
     @pytest.mark.parametrize(("kind", "place"), [*CUTS, *STALLS])
     def test_a_download_that_breaks_off_once(self, scene: Scene, kind: str, place: str) -> None:
-        """It goes on where it stopped."""
+        """It goes on where it stopped.
+
+        A file of this second may be replaced unnoticed where versions are times in seconds: there,
+        one that ends early though the server has sent it all is refused.
+        """
         at = PLACES[place](self.size(scene, "read"))
-        (scene.directory / "a.bin").write_bytes(CONTENT)
+        put_long_ago(scene.directory / "a.bin", CONTENT)
         scene.proxy.arm(fault := scene.fault(kind, DOWN, at=at))
         outcome = attempt(lambda: read(scene.storage(), "a.bin"))
         scene.proxy.wait_fired()
@@ -257,7 +261,7 @@ class CutFaults(Faults):
     def test_a_download_that_always_breaks_off(self, scene: Scene, kind: str, place: str) -> None:
         """Every byte, if each attempt gets further; else an error in time. Never a part."""
         at = PLACES[place](self.size(scene, "read"))
-        (scene.directory / "a.bin").write_bytes(CONTENT)
+        put_long_ago(scene.directory / "a.bin", CONTENT)
         scene.proxy.arm(scene.fault(kind, DOWN, at=at, times=None))
         outcome = attempt(lambda: read(scene.storage(), "a.bin"))
         scene.proxy.wait_fired()
@@ -514,6 +518,13 @@ class ServerFaults(Faults):
     def with_wrong_password(self, scene: Scene) -> tuple[RemoteStorage, str]:
         """A storage with a wrong password, and that password."""
         raise NotImplementedError
+
+
+def put_long_ago(path: Path, content: bytes) -> None:
+    """Write a file that nobody has written for an hour."""
+    path.write_bytes(content)
+    then = time.time() - 3600
+    os.utime(path, (then, then))
 
 
 def _owner(path: Path) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from datetime import datetime, timezone
 
 from storages.backends.ftp.connection import Connection
 from storages.backends.ftp.inquiry import stat
@@ -14,6 +15,9 @@ from storages.readers import ChunkReader, Reader, Stat
 from storages.retry import timeout
 
 __all__ = ["Download", "open_read"]
+
+# Seconds that the server's clock may be behind ours.
+_SKEW = 10.0
 
 
 def open_read(lease: Lease[Connection], key: str, offset: int, version: str | None) -> Reader:
@@ -37,6 +41,17 @@ def open_read(lease: Lease[Connection], key: str, offset: int, version: str | No
         ftp.abandon(data)
         raise Changed
     return Download(lease, data, found, offset)
+
+
+def _is_young(found: Stat) -> bool:
+    """Tell whether the file may be replaced without its version telling, which counts in seconds.
+
+    What ends early though the server has sent all of it may then be another file than the one that
+    was asked about, and be replaced again: going on would append the end of a third.
+    """
+    if found.modified is None:
+        return True
+    return (datetime.now(timezone.utc) - found.modified).total_seconds() < _SKEW
 
 
 class Download:
@@ -96,6 +111,8 @@ class Download:
             self._give_back()
         if not reply.is_positive:
             raise refusal(reply)
+        if _is_young(self.stat):
+            raise Changed
 
     def _give_back(self) -> None:
         lease, self._lease = self._lease, None
