@@ -3,9 +3,11 @@
 PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
+# test processes: each starts the servers that its files need
+JOBS ?= 2
 run = .venv/bin/python
 # servers that live in environments of their own: .cache/<name>
-servers = servers/secantus servers/swift servers/tahoe
+servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
@@ -13,7 +15,7 @@ npm_servers = pouchdb js-ipfs
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
-	@echo "make test   all tests, with the servers that they need (ARGS=... for pytest)"
+	@echo "make test   all tests, with the servers that they need (ARGS=... for pytest, JOBS=$(JOBS))"
 	@echo "make lint   ruff, its formatter, mypy"
 	@echo "make docs   the documentation, in docs/_build/html"
 	@echo "make bench  memory and speed of each backend (ARGS=...)"
@@ -31,7 +33,7 @@ test:
 	@$(PYTHON) tools/debian.py
 	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/npm.py $(npm_servers)
-	@$(run) -m pytest $(ARGS)
+	@$(run) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint:
 	@$(PYTHON) tools/environment.py lint
