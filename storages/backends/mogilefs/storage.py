@@ -298,18 +298,21 @@ class MogileFSStorage(MogileFSOptions):
         is_done: Callable[[], bool],
         more_time: float = 0.0,
     ) -> None:
-        """Send a command that cannot be repeated, and no answer to which may have been lost."""
-        for last in (False, True):
+        """Send a command that cannot just be repeated when its answer is lost."""
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 self._tracker(command, arguments, again=False, more_time=more_time)
             except StorageError as error:
                 code = code_of(error)
                 lost = code is None and isinstance(error, Unavailable)
-                if (lost or (last and code in _DONE)) and is_done():
+                if (lost or (attempt > 1 and code in _DONE)) and is_done():
                     return
                 if code == NO_TEMPORARY_FILE:
                     raise Unavailable("The tracker does not know the upload any more.") from error
-                if last or not lost:
+                pause = self.retry.pause(attempt, error) if lost else None
+                if pause is None or not retry.sleep(pause):
                     raise
             else:
                 return

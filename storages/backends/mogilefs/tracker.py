@@ -27,7 +27,9 @@ __all__ = ["Connection", "Trackers", "address"]
 
 PORT = 7001
 _LAST_PORT = 65535
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(?::(?P<port>[0-9]+))?")
+_ADDRESS = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\s:/\[\]]+)(?::(?P<port>[0-9]+))?"
+)
 #: Seconds for which a tracker that failed is not asked, if another one can be.
 _REST = 5.0
 #: No answer is longer: 1,000 keys of 4,000 characters, each of them encoded as nine.

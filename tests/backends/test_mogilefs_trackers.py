@@ -1,0 +1,455 @@
+"""MogileFS with trackers that are dead, hang up, stall, lie and refuse."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+
+from storages.backends.mogilefs import MogileFSStorage
+from storages.backends.mogilefs.tracker import Trackers
+from storages.errors import (
+    AlreadyExists,
+    NotFound,
+    PermissionDenied,
+    StorageError,
+    Timeout,
+    Unavailable,
+)
+from storages.retry import NO_RETRY, deadline
+from tests.backends.mogile_place import Place, Storage
+from tests.servers.mogile import MogileFS
+from tests.servers.process import HOST, free_port
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A domain."""
+    with Place() as place:
+        yield place
+
+
+@pytest.fixture
+def storage(place: Place) -> Storage:
+    """A storage with a file ``d/a.txt``, whose thread has a connection."""
+    storage = place.storage()
+    storage.save("d/a.txt", ContentFile(b"content"))
+    place.commands()
+    return storage
+
+
+def read(storage: MogileFSStorage, name: str) -> bytes:
+    """Read a file to its end."""
+    with storage.open(name) as file:
+        return bytes(file.read())
+
+
+def everything(storage: MogileFSStorage) -> None:
+    """Do all that a tracker is asked for; what comes of it is right."""
+    assert read(storage, "d/a.txt") == b"content"
+    assert storage.save("d/new.txt", ContentFile(b"new")) == "d/new.txt"
+    with storage.open("d/w.txt", "wb") as file:
+        file.write(b"written")
+    assert storage.move("d/new.txt", "d/moved.txt") == "d/moved.txt"
+    assert storage.listdir("d") == ([], ["a.txt", "moved.txt", "w.txt"])
+    assert read(storage, "d/moved.txt") == b"new"
+    assert read(storage, "d/w.txt") == b"written"
+    storage.delete("d/moved.txt")
+    assert not storage.exists("d/moved.txt")
+    storage.delete("d/w.txt")
+
+
+# ------------------------------------------------------------------------------- dead
+
+
+def test_mog_2_a_dead_first_tracker(place: Place) -> None:
+    """MOG-2: the second one is used, and the first one left alone for a while."""
+    dead = free_port()
+    for order in (1, -1):
+        trackers = [f"{HOST}:{dead}", place.cluster.second.address][::order]
+        storage = place.storage(trackers=trackers)
+        storage.save("d/a.txt", ContentFile(b"content"))
+        everything(storage)
+        storage.delete("d/a.txt")
+
+
+def test_a_tracker_that_does_not_take_connections(place: Place) -> None:
+    """One that accepts none, and refuses none, costs ``connect_timeout`` once in a while."""
+    with socket.create_server((HOST, 0), backlog=0) as deaf:
+        port = deaf.getsockname()[1]
+        # Its queue is full, so nothing more is answered.
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.settimeout(0)
+            each.connect_ex((HOST, port))
+        trackers = [f"{HOST}:{port}", place.cluster.address]
+        storage = place.storage(trackers=trackers, connect_timeout=0.2)
+        started = time.monotonic()
+        for _ in range(20):
+            storage.exists("a")
+            storage._cluster.trackers.close()
+        # Twice in 10 s at most, of which these take a second.
+        assert time.monotonic() - started < 5
+        for each in waiting:
+            each.close()
+
+
+def test_no_tracker_at_all(place: Place) -> None:
+    """Unavailable, which names them, soon; never "it does not exist"."""
+    ports = free_port(), free_port()
+    storage = place.storage(trackers=[f"{HOST}:{port}" for port in ports])
+    for call in (
+        lambda: storage.exists("a"),
+        lambda: storage.exists(""),
+        lambda: storage.size("a"),
+        lambda: storage.listdir(""),
+        lambda: storage.open("a"),
+        lambda: storage.save("a", ContentFile(b"x")),
+        lambda: storage.delete("a"),
+        lambda: storage.get_mogile_paths("a"),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert all(f"{HOST}:{port}" in str(caught.value) for port in ports)
+
+
+def test_a_tracker_that_cannot_be_found(place: Place) -> None:
+    """A host that DNS does not know is like a dead one."""
+    storage = place.storage(trackers=["nowhere.invalid:7001", place.cluster.address])
+    for _ in range(10):
+        assert not storage.exists("a")
+        storage._cluster.trackers.close()
+
+
+def test_a_tracker_is_restarted_between_calls() -> None:
+    """The connection that was lost is replaced before anything is sent on it."""
+    with (
+        MogileFS() as cluster,
+        Storage(**cluster.options(trackers=[cluster.address])) as storage,
+    ):
+        storage.retry = NO_RETRY
+        name = storage.save("a.txt", ContentFile(b"x"))
+        cluster.kill()
+        with pytest.raises(Unavailable):
+            storage.exists(name)
+        cluster.start()
+        assert storage.exists(name)
+        cluster.kill()
+        cluster.start()
+        assert storage.exists(name)
+
+
+# ------------------------------------------------------------------ answers that do not come
+
+COMMANDS = [
+    "file_info",
+    "get_paths",
+    "get_domains",
+    "create_open",
+    "create_close",
+    "rename",
+    "delete",
+    "list_keys",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", ["drop", "lose", "bad", "cut 0", "cut 5"])
+def test_an_answer_does_not_come(place: Place, command: str, kind: str) -> None:
+    """Whether the command was carried out or not, all goes on, and nothing is done twice."""
+    storage = place.storage(mogile_class="hashed")
+    storage.save("d/a.txt", ContentFile(b"content"))
+    storage.close()
+    again = place.storage(mogile_class="hashed")
+    fault, _, value = kind.partition(" ")
+    place.cluster.fault_both(fault, value or "-", command)
+    everything(again)
+    assert f"{fault} {command}" in place.cluster.all_fired()
+    assert place.keys() == ["d/a.txt"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_tracker_stalls(place: Place, command: str) -> None:
+    """After ``tracker_timeout`` the other one is asked, never again on that connection."""
+    place.storage().save("d/a.txt", ContentFile(b"content"))
+    storage = place.storage(tracker_timeout=0.5)
+    place.cluster.fault_both("stall", 5, command)
+    everything(storage)
+    assert f"stall {command}" in place.cluster.all_fired()
+    assert place.keys() == ["d/a.txt"]
+
+
+def test_a_stall_is_bounded_by_the_deadline(storage: Storage, place: Place) -> None:
+    """It counts before ``tracker_timeout``."""
+    place.cluster.fault_both("stall", 5, "file_info", 9)
+    started = time.monotonic()
+    with deadline(0.5), pytest.raises(Timeout):
+        storage.exists("d/a.txt")
+    assert time.monotonic() - started < 3
+    assert place.cluster.all_fired()
+
+
+def test_an_upload_outlives_the_answer_to_its_close(place: Place) -> None:
+    """What is already on a storage node is not sent a second time."""
+    storage = place.storage()
+    storage.save("warm.txt", ContentFile(b"x"))
+    place.asked()
+    place.cluster.fault_both("drop", "-", "create_close")
+    assert storage.save("a.txt", ContentFile(b"content")) == "a.txt"
+    assert place.asked()["PUT"] == 1
+    assert "drop create_close" in place.cluster.all_fired()
+
+
+# --------------------------------------------------------------------------- the stray answer
+
+
+@pytest.mark.parametrize("whom", ["same", "any"])
+def test_the_stray_answer_of_a_refused_rename(storage: Storage, place: Place, whom: str) -> None:
+    """It closes a connection, this one's or another's, at the next command; nobody notices."""
+    for tracker in place.cluster.trackers:
+        tracker.verb("stray", whom)
+    other = place.storage()
+    other.exists("d/a.txt")
+    for number in range(5):
+        name = storage.save("d/a.txt", ContentFile(b"%d" % number))
+        assert read(other, name) == b"%d" % number
+        with pytest.raises(AlreadyExists):
+            storage.move(name, "d/a.txt")
+        assert other.exists("d/a.txt")
+    assert len(place.keys()) == 6
+    if whom == "any":
+        assert "stray any" in place.cluster.all_fired()
+
+
+# ----------------------------------------------------------------------------------- refusals
+
+
+def test_an_unregistered_domain(place: Place) -> None:
+    """Told as that, with what to do; it is not "no such file"."""
+    storage = place.storage(domain="nowhere")
+    for call in (
+        lambda: storage.exists("a"),
+        lambda: storage.listdir(""),
+        lambda: storage.save("a", ContentFile(b"x")),
+        lambda: storage.delete("a"),
+        lambda: storage.exists(""),
+    ):
+        with pytest.raises(StorageError, match="mogadm domain add") as caught:
+            call()
+        assert not isinstance(caught.value, (NotFound, Unavailable))
+
+
+def test_an_unregistered_class(place: Place) -> None:
+    """Likewise."""
+    storage = place.storage(mogile_class="nowhere")
+    with pytest.raises(StorageError, match="mogadm class add") as caught:
+        storage.save("a", ContentFile(b"x"))
+    assert not isinstance(caught.value, (NotFound, Unavailable))
+    assert not place.asked()
+
+
+def test_a_database_that_fails(storage: Storage, place: Place) -> None:
+    """It may work again: tried again, and then Unavailable."""
+    place.cluster.fault_both("error", "db", "file_info")
+    assert storage.exists("d/a.txt")
+    assert place.cluster.all_fired()
+    place.cluster.fault_both("error", "db", "file_info", 9)
+    with pytest.raises(Unavailable, match="Database error"):
+        storage.exists("d/a.txt")
+
+
+def test_a_plugin_that_refuses(storage: Storage, place: Place) -> None:
+    """PermissionDenied, and not tried again."""
+    place.cluster.fault_both("error", "plugin_aborted", "file_info", 9)
+    with pytest.raises(PermissionDenied):
+        storage.exists("d/a.txt")
+    assert place.cluster.all_fired() == ["error file_info"]
+
+
+def test_an_upload_that_the_tracker_has_forgotten(storage: Storage, place: Place) -> None:
+    """It is sent again: trackers throw away what was not closed for an hour."""
+    place.asked()
+    place.cluster.fault_both("error", "no_temp_file", "create_close")
+    assert storage.save("b.txt", ContentFile(b"x")) == "b.txt"
+    assert place.cluster.all_fired()
+    assert place.asked()["PUT"] >= 2
+    assert sorted(place.keys()) == ["b.txt", "d/a.txt"]
+
+
+# ------------------------------------------------------------------------ threads and processes
+
+
+def test_each_thread_has_a_connection(storage: Storage) -> None:
+    """One, which is closed with the thread."""
+    pool = storage._cluster.trackers._pool
+    assert len(pool) == 1
+    ready, leave = threading.Barrier(4), threading.Event()
+
+    def use() -> None:
+        storage.exists("a")
+        ready.wait(30)
+        leave.wait(30)
+
+    threads = [threading.Thread(target=use) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    ready.wait(30)
+    assert len(pool) == 4
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert len(pool) == 1
+
+
+# ------------------------------------------------------------------------- a scripted tracker
+
+
+class Scripted:
+    """A tracker that answers each line with the next of ``answers``; half a line closes."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.lines: list[bytes] = []
+        self._answers = list(answers)
+        self._listener = socket.create_server((HOST, 0))
+        self.address = f"{HOST}:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Any:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        while self._answers:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as file:
+                for line in file:
+                    self.lines.append(line)
+                    answer = self._answers.pop(0) if self._answers else b""
+                    with contextlib.suppress(OSError):
+                        connection.sendall(answer)
+                    if not answer.endswith(b"\n"):
+                        break
+
+
+def asked(*answers: bytes, seconds: float = 30.0, **arguments: Any) -> Any:
+    """Ask a tracker with such answers; return what it told, and the line that it was sent."""
+    with Scripted(*answers) as tracker:
+        trackers = Trackers([tracker.address], 5, seconds)
+        try:
+            told = trackers.ask("file_info", arguments, again=False)
+        finally:
+            trackers.close()
+    return told, tracker.lines[0]
+
+
+def test_what_is_sent() -> None:
+    """UTF-8, percent-encoded; nothing in it can end the line."""
+    _, line = asked(b"OK \r\n", domain="d", key="a b&c=d/\r\né+%", size=None, noverify=1)
+    assert line == (
+        b"file_info domain=d&key=a+b%26c%3Dd%2F%0D%0A%C3%A9%2B%25&noverify=1&callid=1\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"OK \r\n", {}),
+        (b"OK\n", {}),
+        (b"OK length=1&fid=2\r\n", {"length": "1", "fid": "2"}),
+        (b"OK length=1&callid=1\r\n", {"length": "1"}),
+        (b"OK 19 length=1&fid=2\r\n", {"length": "1", "fid": "2"}),
+        (b"OK key=a+b%26%C3%A9\r\n", {"key": "a b&é"}),
+        (b"OK key=%FF\r\n", {"key": "\udcff"}),
+        (b"OK key=\xc3\xa9\r\n", {"key": "é"}),
+    ],
+)
+def test_what_is_understood(answer: bytes, told: dict[str, str]) -> None:
+    """The forms that answers have had."""
+    assert asked(answer)[0] == told
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"hello\r\n", b"\r\n", b"OK", b"ERR\r\n", b"OK callid=7\r\n", b"\x00\xff\n"]
+)
+def test_what_is_not_understood(answer: bytes) -> None:
+    """What is no answer, or that of somebody else, is no success."""
+    with pytest.raises(Unavailable, match="No answer to file_info"):
+        asked(answer)
+
+
+def test_errors_are_understood() -> None:
+    """With words, without, with an echo that is right or wrong."""
+    with pytest.raises(StorageError, match=r"Domain name invalid/not found \(unreg_domain\)"):
+        asked(b"ERR unreg_domain Domain+name+invalid/not+found\r\n")
+    with pytest.raises(NotFound, match=r"unknown key \(unknown_key\)"):
+        asked(b"ERR unknown_key unknown_key 1\r\n")
+    with pytest.raises(StorageError, match="no new error"):
+        asked(b"ERR no_new_error\r\n")
+    with pytest.raises(Unavailable, match="not asked"):
+        asked(b"ERR unknown_key unknown_key 2\r\n")
+
+
+def test_both_answers_to_a_refused_rename() -> None:
+    """ERR counts; the OK behind it is nobody's."""
+    with Scripted(b"ERR key_exists x 1\r\nOK \r\n", b"", b"OK fid=2\r\n") as tracker:
+        trackers = Trackers([tracker.address], 5, 30)
+        with pytest.raises(AlreadyExists):
+            trackers.ask("rename", {}, again=False)
+        assert trackers.ask("file_info", {}) == {"fid": "2"}
+        trackers.close()
+
+
+def test_what_comes_unasked_is_nobodys_answer() -> None:
+    """A connection on which something waits is not used."""
+    with Scripted(b"OK fid=1\r\nOK fid=9\r\n", b"OK fid=2\r\n") as tracker:
+        trackers = Trackers([tracker.address], 5, 30)
+        assert trackers.ask("file_info", {}) == {"fid": "1"}
+        assert trackers.ask("file_info", {}) == {"fid": "2"}
+        trackers.close()
+
+
+def test_an_answer_that_comes_by_and_by() -> None:
+    """All of it has to come in time, not each byte."""
+    listener = socket.create_server((HOST, 0))
+    done = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            while not done.wait(0.1):
+                try:
+                    connection.sendall(b"O")
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    trackers = Trackers([f"{HOST}:{listener.getsockname()[1]}"], 5, 0.5)
+    started = time.monotonic()
+    with listener, pytest.raises(Timeout):
+        trackers.ask("file_info", {})
+    assert time.monotonic() - started < 10
+    trackers.close()
+    done.set()
+    thread.join(30)
+
+
+def test_an_answer_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded."""
+    monkeypatch.setattr("storages.backends.mogilefs.tracker._LONGEST", 100_000)
+    with pytest.raises(Unavailable, match="does not end"):
+        asked(b"OK " + b"x" * 1_000_000)
