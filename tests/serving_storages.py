@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from typing import ClassVar
+from urllib.parse import quote
 
-from storages.base import Reader, Stat
-from storages.errors import Changed, StorageError, Unavailable
+from storages.backends.mogilefs import MogileFSStorage
+from storages.base import ChunkReader, Reader, Stat
+from storages.errors import Changed, NotFound, StorageError, Unavailable
 from storages.options import option
 from storages.testing import MemoryStorage
 
-__all__ = ["Broken", "Counted", "Sensitive", "Strict"]
+__all__ = ["Broken", "Counted", "Elsewhere", "Mogile", "Sensitive", "Strict"]
 
 
 class CountedReader:
@@ -101,3 +103,33 @@ class Broken(MemoryStorage):
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
         raise self._failure()
+
+
+class Elsewhere(MemoryStorage):
+    """Files in memory that have a signed URL at another host, for reading or for storing."""
+
+    def url(self, name: str | None, download_as: str | None = None) -> str:
+        """As S3's do."""
+        url = f"https://store.example/{quote(name or '')}?signature=a/b%2B"
+        return f"{url}&as={quote(download_as)}" if download_as else url
+
+    def _url_of(self, key: str) -> str:
+        return self.url(key)
+
+
+class Mogile(MogileFSStorage):
+    """A cluster with three files: of two copies, of none, and of no bytes."""
+
+    def _stat(self, key: str) -> Stat:
+        if key not in {"two.gif", "none.gif", "empty.gif"}:
+            raise NotFound
+        return Stat(size=0 if key == "empty.gif" else 9, version="7")
+
+    def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
+        stat = self._stat(key)
+        return ChunkReader(stat, [b"from node"[offset : stat.size]])
+
+    def _paths(self, key: str) -> list[str]:
+        if key == "none.gif":
+            raise Unavailable("No node.")
+        return [f"http://10.0.0.{n}:7500/dev{n}/0/000/7.fid" for n in (1, 2)]

@@ -8,16 +8,19 @@ percent-encoded, so that nothing in them can end a header or lead to another fil
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from storages import names
-from storages.errors import NoURL, StorageError
+from storages.errors import NotFound, NoURL, StorageError
 from storages.serving.answers import Wish, headers_of
 from storages.serving.headers import is_inline, media_type, put
 
@@ -39,7 +42,8 @@ def offloaded(request: HttpRequest, wish: Wish) -> HttpResponseBase | None:
     method = wish.place.offload
     if method is None:
         return None
-    if request.method == "HEAD" and method in {"redirect", "x-reproxy-url"}:
+    fetched = method in {"redirect", "x-reproxy-url"} or wish.place.upstream
+    if request.method == "HEAD" and fetched:
         # Signed URLs are often for GET only; and Perlbal would fetch the file.
         return None
     if wish.place.fallback is not None:
@@ -67,14 +71,36 @@ def _sendfile(wish: Wish) -> HttpResponseBase:
     return _response(wish, {"X-Sendfile": quote(wish.storage.path(wish.key), safe="/")})
 
 
-def _reproxy(wish: Wish) -> HttpResponseBase:
-    stat = wish.storage.stat(wish.key)
+def _reproxy(wish: Wish) -> HttpResponseBase | None:
+    size, urls = _remembered(wish)
+    if not size:
+        return None  # nobody needs to be sent for nothing
+    return _response(wish, {"X-REPROXY-URL": " ".join(urls), "X-REPROXY-EXPECTED-SIZE": str(size)})
+
+
+def _remembered(wish: Wish) -> tuple[int, list[str]]:
+    """Return the file's size and places, as they are or, with ``remember``, were a moment ago."""
+    seconds = wish.place.remember
+    if not seconds:
+        return _places(wish)
+    domain = getattr(wish.storage, "domain", "")
+    text = json.dumps([wish.place.alias, repr(wish.storage), domain, wish.key])
+    # A file's name may be longer than a key of the cache.
+    at = f"storages.places.{hashlib.sha256(text.encode()).hexdigest()}"
+    found: tuple[int, list[str]] | None = cache.get(at)
+    if found is None:
+        found = _places(wish)
+        cache.set(at, found, seconds)
+    return found
+
+
+def _places(wish: Wish) -> tuple[int, list[str]]:
+    size = wish.storage.stat(wish.key).size
     replicas: Callable[[str], list[str]] | None = getattr(wish.storage, "get_mogile_paths", None)
     urls = [_own_url(wish)] if replicas is None else [_web(url) for url in replicas(wish.key)]
-    return _response(
-        wish,
-        {"X-REPROXY-URL": " ".join(urls), "X-REPROXY-EXPECTED-SIZE": str(stat.size)},
-    )
+    if not urls:
+        raise NotFound(operation="url", name=wish.key)
+    return size, urls
 
 
 def _redirect(wish: Wish) -> HttpResponseBase:
@@ -119,7 +145,7 @@ def _web(url: str, *, path: bool = False) -> str:
     return url
 
 
-_METHODS: Mapping[str, Callable[[Wish], HttpResponseBase]] = {
+_METHODS: Mapping[str, Callable[[Wish], HttpResponseBase | None]] = {
     "x-accel-redirect": _accel,
     "x-sendfile": _sendfile,
     "x-reproxy-url": _reproxy,

@@ -102,6 +102,12 @@ class Served:
         type=bool,
         help="For 'x-accel-redirect': whether nginx fetches the file from its own (signed) URL.",
     )
+    remember: int = option(
+        default=0,
+        type=int,
+        help="For 'x-reproxy-url': seconds for which Django's cache keeps where a file is; one "
+        "that is replaced may be sent as it was for so long.",
+    )
     cache_control: str | None = option(
         type=str,
         convert=_header,
