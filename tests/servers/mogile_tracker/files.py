@@ -336,7 +336,7 @@ class Files:
 
     def enqueue(self, kind: str, fid: int) -> None:
         """Let a worker do it."""
-        self.store.run("insert or replace into queue values (?, ?, 0)", kind, fid)
+        self.store.run("insert or replace into queue values (?, ?, 0, null)", kind, fid)
 
     def _forget(self, fid: int) -> None:
         self.store.run("delete from file where fid = ?", fid)

@@ -29,7 +29,7 @@ create table if not exists tempfile (
 create table if not exists file_on (fid integer, devid integer, primary key (fid, devid));
 create table if not exists checksum (fid integer primary key, hashtype text, hexdigest text);
 create table if not exists queue (
-    kind text, fid integer, nexttry real default 0, primary key (kind, fid));
+    kind text, fid integer, nexttry real, owner integer, primary key (kind, fid));
 create table if not exists paused (kind text primary key);
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import sqlite3
 import threading
 import time
@@ -15,7 +16,6 @@ from tests.servers.mogile_tracker.nodes import MissingError
 WATCH_EVERY = 1.0  # seconds
 WORK_EVERY = 0.1
 AGAIN = 0.5  # seconds until a job that failed is tried again
-CLAIMED = 120.0  # seconds for which another tracker leaves a job alone
 
 
 class Workers:
@@ -38,19 +38,18 @@ class Workers:
 
     def work(self, *, all_now: bool = False) -> int:
         """Do what is due (or all of it); return how much is left."""
-        now = time.time()
         waiting = "kind not in (select kind from paused)"
         due = self.store.rows(
-            f"select kind, fid, nexttry from queue where {waiting} and (nexttry <= ? or ?)",
-            *(now, all_now),
+            f"select * from queue where {waiting} and (nexttry <= ? or ?)", time.time(), all_now
         )
         for job in due:
-            claimed = self.store.run(
-                "update queue set nexttry = ? where kind = ? and fid = ? and nexttry = ?",
-                *(now + CLAIMED, job["kind"], job["fid"], job["nexttry"]),
-            )
-            if claimed:
-                self._do(job["kind"], job["fid"])
+            if job["owner"] is None or not _runs(job["owner"]):
+                claimed = self.store.run(
+                    "update queue set owner = ? where kind = ? and fid = ? and owner is ?",
+                    *(os.getpid(), job["kind"], job["fid"], job["owner"]),
+                )
+                if claimed:
+                    self._do(job["kind"], job["fid"])
         left = self.store.row(f"select count(*) as jobs from queue where {waiting}")
         assert left is not None
         jobs: int = left["jobs"]
@@ -61,12 +60,15 @@ class Workers:
             done = self._remove(fid) if kind == "delete" else self._replicate(fid)
         except (OSError, http.client.HTTPException, MissingError):
             done = False
+        # Unless it was put there again in the meantime: then it is nobody's.
+        job = (kind, fid, os.getpid())
         if done:
-            self.store.run("delete from queue where kind = ? and fid = ?", kind, fid)
+            self.store.run("delete from queue where kind = ? and fid = ? and owner = ?", *job)
         else:
             self.store.run(
-                "update queue set nexttry = ? where kind = ? and fid = ?",
-                *(time.time() + AGAIN, kind, fid),
+                "update queue set owner = null, nexttry = ?"
+                " where kind = ? and fid = ? and owner = ?",
+                *(time.time() + AGAIN, *job),
             )
 
     def _remove(self, fid: int) -> bool:
@@ -113,3 +115,12 @@ class Workers:
             except Exception:  # noqa: BLE001 - the log tells; the tracker goes on
                 traceback.print_exc()
         self.store.close()
+
+
+def _runs(pid: int) -> bool:
+    """Whether the tracker that has begun a job is still there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
