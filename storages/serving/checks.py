@@ -76,7 +76,7 @@ def _about_alias(alias: str) -> Iterator[CheckMessage]:
             id="storages.E060",
         )
         return
-    if (why := _why_nobody(place)) is not None:
+    if place.access == "permission" and (why := _why_nobody(place)) is not None:
         yield Error(
             f"STORAGES_SERVE[{alias!r}]: whom to ask for permission? {why}", id="storages.E061"
         )
@@ -84,9 +84,7 @@ def _about_alias(alias: str) -> Iterator[CheckMessage]:
 
 
 def _why_nobody(place: Served) -> str | None:
-    """Why there is nobody who can be asked for permission; None: nobody is to be, or somebody."""
-    if place.permission is None:
-        return None
+    """Why there is nobody who can be asked for permission; None: there is somebody."""
     try:
         found: Any = place.allows
     except Exception as error:  # noqa: BLE001  a module may fail in any way; it is reported

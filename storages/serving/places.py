@@ -146,19 +146,21 @@ class Served:
         vars(self).update({name: getattr(self, name) for name in options_of(type(self))})
         if self.access is None:
             self.access = "signed" if self.permission is None else "permission"
-        elif self.access == "public" and "permission" in given:
+        elif self.access != "permission" and "permission" in given:
             raise OptionError(
-                f"STORAGES_SERVE[{alias!r}]: access is 'public', so nobody is asked for permission."
+                f"STORAGES_SERVE[{alias!r}]: access is {self.access!r}, so nobody is asked for "
+                "permission."
             )
         elif self.access == "permission" and self.permission is None:
             raise OptionError(
                 f"STORAGES_SERVE[{alias!r}]: access is 'permission', but there is no permission "
                 "here and no STORAGES_SERVE_PERMISSION."
             )
-        if (self.offload == "x-accel-redirect") != (self.location is not None):
+        accel = self.offload == "x-accel-redirect"
+        if accel != (self.location is not None) or (self.upstream and not accel):
             raise OptionError(
                 f"STORAGES_SERVE[{alias!r}]: offload='x-accel-redirect' and location belong "
-                "together."
+                "together; upstream goes with them."
             )
 
     @property
