@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
 import random
-from collections.abc import Mapping
 
 import pytest
 
-from tests.servers.process import HOST
 from tests.servers.web import WebServer
+from tests.serving.asking import ask, asked_once
 from tests.serving.project import Site
 
 ALIASES = ("public", "database", "s3")
 SIZE = 700_000
 CONTENT = random.Random(3).randbytes(SIZE)
-Answered = tuple[int, http.client.HTTPMessage, bytes]
 
 
 @pytest.fixture(scope="module", params=ALIASES)
 def path(request: pytest.FixtureRequest, site: Site) -> str:
     """Where a file of each storage is below a server's address."""
     return site.put(request.param, "requests.bin", CONTENT)
-
-
-def ask(
-    server: WebServer, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
-) -> Answered:
-    """Send a request as it stands: no client puts its path in order first."""
-    connection = http.client.HTTPConnection(HOST, server.port, timeout=60)
-    try:
-        connection.request(method, path, headers=dict(headers or {}))
-        response = connection.getresponse()
-        return response.status, response.headers, response.read()
-    finally:
-        connection.close()
-
-
-def asked_once(server: WebServer, path: str, **headers: str) -> Answered:
-    """Send a GET with headers."""
-    return ask(server, path, headers={name.replace("_", "-"): headers[name] for name in headers})
 
 
 def test_a_part_of_what_is_known_is_sent(server: WebServer, path: str) -> None:

@@ -35,11 +35,11 @@ LOGGING = {
 }
 
 
-def local(directory: str, **options: Any) -> dict[str, Any]:
-    """A storage on this disk, without a URL of its own."""
+def local(directory: str) -> dict[str, Any]:
+    """A storage on this disk."""
     return {
         "BACKEND": "storages.backends.overwrite.OverwriteStorage",
-        "OPTIONS": {"location": str(ROOT / directory), "base_url": None, **options},
+        "OPTIONS": {"location": str(ROOT / directory)},
     }
 
 
@@ -58,9 +58,11 @@ STORAGES: dict[str, dict[str, Any]] = {
 STORAGES_SERVE: dict[str, dict[str, Any]] = {
     "public": {"access": "public"},
     "database": {"access": "public"},
-    "members": {"permission": "tests.projects.serving.views.is_member"},
+    # On a disk, urls are MEDIA_URL's unless the view's are asked for.
+    "private": {"urls": True},
+    "members": {"urls": True, "permission": "tests.projects.serving.views.is_member"},
     # nginx sends these; it is told in tests/serving/test_nginx.py where they are.
-    "accel": {"offload": "x-accel-redirect", "location": "/protected/"},
+    "accel": {"urls": True, "offload": "x-accel-redirect", "location": "/protected/"},
 }
 if "SERVING_S3" in os.environ:
     S3 = {

@@ -12,6 +12,8 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
+from storages import signing
+
 
 def ready(request: HttpRequest) -> HttpResponse:
     """Tell that the site answers."""
@@ -25,8 +27,13 @@ def put(request: HttpRequest, alias: str, name: str) -> HttpResponse:
 
 
 def link(request: HttpRequest, alias: str, name: str) -> HttpResponse:
-    """Answer with the URL that the storage gives, as a template would show it."""
-    return HttpResponse(storages[alias].url(name))
+    """Answer with the URL that the storage gives, as a template would show it; or with a link."""
+    given: dict[str, Any] = request.GET.dict()
+    if not given:
+        return HttpResponse(storages[alias].url(name))
+    if "expire" in given:
+        given["expire"] = float(given["expire"])
+    return HttpResponse(signing.link(alias, name, **given))
 
 
 def watch(request: HttpRequest) -> HttpResponse:
