@@ -77,7 +77,7 @@ def test_a_storage_by_itself() -> None:
 
     storage = DatabaseStorage(using="default", db_table="serving_table")
     response = serve_database_file(RequestFactory().get("/"), "d/a.png", storage)
-    assert response.getvalue() == CONTENT + b"table"  # type: ignore[attr-defined]
+    assert response.getvalue() == CONTENT + b"table"
     response.close()
 
 
