@@ -38,6 +38,8 @@ class Between(ScriptedServer):
         self._node = node
 
     def _hand_on(self, request: Request) -> Reply:
+        if len(request.body) < int(request.headers.get("content-length", 0)):
+            return Reply(400, close=True)  # the client is gone
         reply = self.fault(request) if self.fault is not None else None
         return reply or self._forward(request)
 
