@@ -28,11 +28,12 @@ _PLAIN = re.compile(r"[^\\^$|?*+()\[\]{}]*")
 _NONE = "none_match"
 
 
-def keys(ask: Ask, prefix: str, limit: int = PAGE) -> Iterator[str]:
+def keys(ask: Ask, prefix: str, first: int | None = None) -> Iterator[str]:
     """Yield the keys that begin with ``prefix``, each once, in the order of the database.
 
-    ``limit`` is how many keys to ask for at first.
+    ``first`` is how many keys to ask for at first, if not for a page.
     """
+    limit = PAGE if first is None else first
     page = _page(ask, prefix, None, limit)
     yield from (key for key in page if key.startswith(prefix))
     if len(page) < limit:

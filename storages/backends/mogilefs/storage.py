@@ -130,7 +130,7 @@ class MogileFSStorage(MogileFSOptions):
                 yield Entry(name, is_dir=True)
 
     def _is_dir(self, key: str) -> bool:
-        found = keys(self._tracker, f"{key}/" if key else "", limit=1)
+        found = keys(self._tracker, f"{key}/" if key else "", first=1)
         return any(_is_name(name) for name in found) or not key
 
     def _move(self, key: str, target: str, *, overwrite: bool) -> Any:
