@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ class Site:
             **more,
         }
         self._servers: dict[str, WebServer] = {}
+        self._put: dict[tuple[str, str], str] = {}
 
     def __enter__(self) -> Self:
         self.s3.__enter__()
@@ -74,10 +76,18 @@ class Site:
         server.start()
         return server
 
-    def put(self, alias: str, name: str, content: bytes) -> str:
-        """Store a file as the project would, and return its URL's path below ``/files/``."""
+    def put(self, alias: str, name: str, content: bytes | Path) -> str:
+        """Store a file as the project would, and return its URL's path."""
         url = f"{self.server('wsgi').url}/put/{alias}/{quote(name)}"
-        answer = requests.put(url, data=content, timeout=60)
+        with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
+            answer = requests.put(url, data=file, timeout=60)
         answer.raise_for_status()
         assert answer.text == name, f"{name} was there already"
         return f"/files/{alias}/{quote(name)}"
+
+    def put_once(self, alias: str, name: str, content: bytes | Path) -> str:
+        """The same, unless it was done."""
+        path = self._put.get((alias, name))
+        if path is None:
+            path = self._put[alias, name] = self.put(alias, name, content)
+        return path
