@@ -11,7 +11,7 @@ servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-http clean
+.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-http clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-s3  S3 beside boto3 and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-sftp  SFTP beside sftp, paramiko and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-ftp   FTP beside curl, ftplib and django-storages 1.14 (ARGS=...)"
+	@echo "make bench-mogilefs  MogileFS beside curl to a storage node (ARGS=...)"
 	@echo "make bench-http  the backends that speak HTTP beside curl (ARGS=...)"
 	@echo "make clean  remove everything that these made"
 
@@ -54,7 +55,7 @@ bench-s3:
 	@$(PYTHON) tools/debian.py
 	@$(run) benchmarks/s3.py $(ARGS)
 
-bench-sftp bench-ftp:
+bench-sftp bench-ftp bench-mogilefs:
 	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
 	@$(run) benchmarks/$(@:bench-%=%).py $(ARGS)

@@ -201,17 +201,17 @@ def measure(service: Service, size: int, rounds: int) -> dict[str, list[float]]:
     best: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as directory, service.place() as place:
         path = Path(directory) / "content"
-        warm, _ = save(place, "warm", small := _file(Path(directory) / "small", 1000))
+        warm, _ = save(place, "warm", small := new_file(Path(directory) / "small", 1000))
         read(place, warm, small.stat().st_size)
         for number in range(rounds):
-            _file(path, size)  # new each time: some servers keep equal content once
+            new_file(path, size)  # new each time: some servers keep equal content once
             before = peak()
             name, up = save(place, f"storage-{number}", path)
             saved = peak()
             down = read(place, name, size)
             grown = (saved - before, peak() - saved)
             theirs = curl(*place.get(name))
-            _file(path, size)
+            new_file(path, size)
             others = curl(*place.put(f"curl-{number}", path))
             for work, figures in (
                 ("save", (others, up, grown[0])),
@@ -227,7 +227,7 @@ def measure(service: Service, size: int, rounds: int) -> dict[str, list[float]]:
     return best
 
 
-def _file(path: Path, size: int) -> Path:
+def new_file(path: Path, size: int) -> Path:
     """Fill a file with what cannot be compressed."""
     with path.open("wb") as file:
         for at in range(0, size, MB):
