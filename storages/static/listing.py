@@ -2,11 +2,58 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from storages import names
+from storages.errors import NotFound
 from storages.readers import Entry, Stat
+from storages.static.uploading import each
 
-__all__ = ["Listing"]
+if TYPE_CHECKING:
+    from storages.static.mixins import StaticFilesMixin
+
+__all__ = ["Listing", "scanned"]
+
+#: Seconds of listing that are worth more connections.
+_LONG = 1.0
+
+
+def scanned(storage: StaticFilesMixin) -> Iterator[tuple[str, Stat | None]]:
+    """Yield every file of the storage; see ``scantree``.
+
+    Where each directory is a request of its own and the server is far away, several are listed at
+    a time.
+    """
+    workers = storage._workers  # noqa: SLF001 - the other half of the mix-ins
+    if storage._walk("") is not NotImplemented or workers == 1:  # noqa: SLF001
+        yield from storage.scantree()
+        return
+    found: dict[str, list[Entry]] = {}
+
+    def scan(key: str) -> None:
+        try:
+            found[key] = list(storage.scandir(key))
+        except NotFound:  # deleted meanwhile
+            found[key] = []
+
+    level = [""]
+    listed, started = 0, time.monotonic()
+    while level:
+        # Each thread has to log in first.
+        left = len(level) * (time.monotonic() - started) / max(listed, 1)
+        at_once = min(workers, len(level)) if left > _LONG else 1
+        listed += len(level)
+        below: list[str] = []
+        for key in each(scan, level, at_once):
+            for entry in found.pop(key):
+                name = names.join(key, entry.name)
+                if entry.is_dir:
+                    below.append(name)
+                else:
+                    yield name, entry.stat
+        level = below
 
 
 class Listing:

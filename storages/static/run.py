@@ -29,7 +29,7 @@ from storages.errors import NotFound, StorageError
 from storages.readers import Entry, Stat
 from storages.staging import staged
 from storages.static.drafts import Draft, is_stored, local_path
-from storages.static.listing import Listing
+from storages.static.listing import Listing, scanned
 from storages.static.uploading import do_all
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Run:
         """What the store had when it was first asked about."""
         if self._listing is None:
             with outside():
-                self._listing = Listing(self.storage.scantree())
+                self._listing = Listing(scanned(self.storage))
         return self._listing
 
     def comes(self, name: str, source_storage: Any, path: str) -> None:

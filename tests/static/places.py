@@ -24,6 +24,7 @@ _FEW = {"workers": 2}
 _ONE_LISTING = {"walk": 1}
 # The root and each directory of project.FILES. Without a digest the manifest is read.
 _LISTINGS = {"list": 8, "open_read": 1}
+_READING = {"walk": 1, "open_read": 1}
 
 
 def _classes(name: str) -> tuple[str, str]:
@@ -50,7 +51,7 @@ def _s3(kind: type[S3Server]) -> Callable[[], AbstractContextManager[Place]]:
 def _sftp() -> Iterator[Place]:
     server = shared(Sshd)
     root = uuid.uuid4().hex
-    yield Place(*_classes("SFTP"), server.options(root_path=root, **_FEW), _LISTINGS)
+    yield Place(*_classes("SFTP"), server.options(root_path=root, **_FEW), _READING)
     shutil.rmtree(server.home / root, ignore_errors=True)
 
 

@@ -17,6 +17,7 @@ from storages.backends.sftp.connecting import Connection, Connector
 from storages.backends.sftp.messages import BAD_MESSAGE, Attributes, Failure, Kind, string, text
 from storages.backends.sftp.options import SFTPOptions
 from storages.backends.sftp.reading import SFTPReader, described, is_directory, judge
+from storages.backends.sftp.walking import walk
 from storages.backends.sftp.writing import Writer
 from storages.base import Entry, Reader, RemoteStorage, Source, Stat
 from storages.connections import PerThread
@@ -178,6 +179,17 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
             stat = None if directory or known is None or known.size is None else described(known)
             entries.append(Entry(name, directory, stat))
         return entries
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Stat | None]]:
+        path = self._path(prefix) or "."
+        with self._connected() as connection:
+            pass  # opened, or found to be alive
+        try:
+            yield from walk(self._pool, connection, prefix, path, self._followed)
+        except NotFound:
+            if prefix:
+                raise
+            # As in _list.
 
     def _is_dir(self, key: str) -> bool:
         try:
