@@ -17,7 +17,9 @@ class Commands(CommandListener):
         self.received = 0
 
     def started(self, event: Any) -> None:
-        """A command goes to the server."""
+        """A command goes to the server; a new client's ping is not counted."""
+        if event.command_name == "ping":
+            return
         collection = event.command.get(event.command_name)
         kind = str(collection).rpartition(".")[2] if isinstance(collection, str) else ""
         self.asked.append(f"{event.command_name} {kind}".strip())

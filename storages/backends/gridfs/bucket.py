@@ -24,6 +24,7 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 
 from storages import names
+from storages.backends.gridfs.clients import forget
 from storages.backends.gridfs.failures import DUPLICATE, code_of, translating
 from storages.base import Stat
 from storages.errors import Changed, Corrupt, PermissionDenied
@@ -44,6 +45,7 @@ _BUILDING = 600.0
 _AT_ONCE = 256 * 1024 * 1024
 #: An index of that name, or on these fields, is there with other properties.
 _OTHER_INDEX = (85, 86)
+_UNAUTHORIZED = 13
 _SHA256 = re.compile("[0-9a-f]{64}")
 _MD5 = re.compile("[0-9a-f]{32}")
 
@@ -113,7 +115,9 @@ def _is_name(name: str) -> bool:
 class Bucket:
     """The commands; each raises our errors, in time. Reads are from the primary."""
 
-    def __init__(self, database: Any, collection: str, seconds: float) -> None:
+    def __init__(
+        self, database: Any, collection: str, seconds: float, connect_seconds: float
+    ) -> None:
         pymongo = library("pymongo", "gridfs")
         concern = database.write_concern
         if concern.is_server_default or not concern.acknowledged:
@@ -125,7 +129,7 @@ class Bucket:
         }
         self.database = database
         self.collection = collection
-        self.seconds = seconds
+        self.seconds = (seconds, connect_seconds)
         self._files = database.get_collection(
             f"{collection}.files", write_concern=concern, **options
         )
@@ -139,9 +143,23 @@ class Bucket:
 
     @contextmanager
     def _asking(self, seconds: float | None = None) -> Iterator[None]:
-        limit = timeout(seconds or self.seconds)
-        with translating(), library("pymongo", "gridfs").timeout(limit):
-            yield
+        limited = library("pymongo", "gridfs").timeout
+        most, connecting = self.seconds
+        client = self.database.client
+        try:
+            with translating():
+                if not client.nodes:
+                    # No server is known, or it broke off. The time of the command would be spent
+                    # on waiting for one: serverSelectionTimeoutMS does not count within it.
+                    with limited(timeout(connecting)):
+                        client.admin.command("ping")
+                with limited(timeout(seconds or most)):
+                    yield
+        except PermissionDenied:
+            if not client.nodes:
+                # Whom a server has not let in takes it for gone, for up to ten seconds.
+                forget(client)
+            raise
 
     # ---------------------------------------------------------------- reading
 
@@ -337,6 +355,8 @@ class Bucket:
             with self._asking(_BUILDING):
                 self._files.create_index([(CLAIMS, 1)], name=_INDEX, unique=True, sparse=True)
         except PermissionDenied as error:
+            if code_of(error.__cause__) != _UNAUTHORIZED:
+                raise
             with self._asking():
                 if _INDEX in self._files.index_information():
                     return

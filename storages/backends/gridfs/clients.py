@@ -26,7 +26,7 @@ from storages.libraries import library
 if TYPE_CHECKING:
     from storages.backends.gridfs.options import GridFSOptions
 
-__all__ = ["Server", "database_of", "place_of", "release"]
+__all__ = ["Server", "database_of", "forget", "place_of", "release"]
 
 #: Engines whose entries in DATABASES only say where the server is: Django cannot use them.
 _PLAIN = ("django_mongodb_engine", "django.db.backends.dummy")
@@ -63,7 +63,7 @@ _inherited: list[Any] = []
 # ------------------------------------------------------------------ which database
 
 
-def place_of(storage: GridFSOptions) -> Server | str | Any:
+def place_of(storage: GridFSOptions) -> Any:
     """Return where the files are: a server, an alias in DATABASES, or the Database itself.
 
     Raises OptionError. Nothing is connected to.
@@ -197,6 +197,16 @@ def release(storage: GridFSOptions) -> None:
                 gone.append(_entries.pop(key))
     for entry in gone:
         entry.client.close()
+
+
+def forget(client: Any) -> None:
+    """Let the next use of the same settings make a new client; others' clients are left alone."""
+    with _lock:
+        keys = [key for key, entry in _entries.items() if entry.client is client]
+        for key in keys:
+            del _entries[key]
+    if keys:
+        client.close()
 
 
 def _prune() -> None:

@@ -40,7 +40,9 @@ _CODES: dict[int, type[StorageError]] = {
         (6, 7, 24, 46, 89, 91, 112, 133, 189, 9001, 10107, 11600, 11602, 13435, 13436), Unavailable
     ),
 }
+#: What is wrong with a server that cannot be reached is only told in words.
 _UNVERIFIED = "certificate verify failed"
+_REFUSED = "authentication failed"
 
 
 def code_of(error: Any) -> int:
@@ -81,19 +83,23 @@ def translating() -> Iterator[None]:
 def _failure(error: Any) -> StorageError:
     text = _text(error)
     code = code_of(error)
-    if code:
-        if code in _CODES:
-            kind = StorageFull if "space quota" in text else _CODES[code]
-            return kind(text, hint=_HINTS.get(code, ""))
-        return Timeout(text) if error.timeout else StorageError(text)
-    if _UNVERIFIED in text.lower():
-        return StorageError(text, hint="Name the authority's certificate in the option tlsCAFile.")
-    if _is(error, "ServerSelectionTimeoutError"):
-        return Unavailable(text, hint="Is the server's address right, and does it run?")
+    if code in _CODES:
+        kind = StorageFull if "space quota" in text else _CODES[code]
+        return kind(text, hint=_HINTS.get(code, ""))
+    if code == 0 and _is(error, "ServerSelectionTimeoutError"):
+        return _no_server(text)
     if error.timeout:
         return Timeout(text)
-    # Whatever else says nothing of the server's: the connection broke.
+    # What a broken connection says has no code.
     return Unavailable(text) if _is(error, "ConnectionFailure") else StorageError(text)
+
+
+def _no_server(text: str) -> StorageError:
+    if _UNVERIFIED in text.lower():
+        return StorageError(text, hint="Name the authority's certificate in the option tlsCAFile.")
+    if _REFUSED in text.lower():
+        return PermissionDenied(text, hint=_HINTS[18])
+    return Unavailable(text, hint="Is the server's address right, and does it run?")
 
 
 _HINTS = {

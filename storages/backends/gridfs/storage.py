@@ -152,9 +152,11 @@ class GridFSStorage(GridFSOptions):
             kept is None
             or kept.database.client is not database.client
             or kept.database != database
-            or (kept.collection, kept.seconds) != (self.collection, self.timeout)
+            or kept.collection != self.collection
+            or kept.seconds != (self.timeout, self.connect_timeout)
         ):
-            kept = self._kept = Bucket(database, self.collection, self.timeout)
+            kept = Bucket(database, self.collection, self.timeout, self.connect_timeout)
+            self._kept = kept
         return kept
 
     def _ask(self, request: Callable[[Bucket], T]) -> T:
