@@ -64,7 +64,7 @@ def serve(request: HttpRequest, alias: str, name: str) -> HttpResponseBase:
         raise ImproperlyConfigured(
             f"STORAGES[{alias!r}] is none of this package's storages: they alone can be served."
         )
-    return respond(request, storage, key, place, link)
+    return _respond(request, Wish(storage, key, place, link.disposition, link.filename))
 
 
 def _key(name: str) -> str:
@@ -109,7 +109,10 @@ def respond(
     if request.method not in _METHODS:
         return HttpResponseNotAllowed(_METHODS)
     said = link or Link(0)
-    wish = Wish(storage, _key(name), place, said.disposition, said.filename)
+    return _respond(request, Wish(storage, _key(name), place, said.disposition, said.filename))
+
+
+def _respond(request: HttpRequest, wish: Wish) -> HttpResponseBase:
     try:
         return offloaded(request, wish) or answer(request, wish)
     except (

@@ -26,8 +26,8 @@ FILE = Validators.of(Stat(size=10, modified=NOW, version="v1"))
 
 
 def described(**fields: str) -> dict[str, str]:
-    """Header fields by names that Python takes."""
-    return {name.replace("_", "-"): value for name, value in fields.items()}
+    """Header fields as ``request.META`` has them."""
+    return {f"HTTP_{name.upper()}": value for name, value in fields.items()}
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
         stat = wish.storage.stat(wish.key)
         refused = _refused(request, wish, stat)
         return refused or _described(wish, stat, HttpResponse(), length=stat.size)
-    wanted = parse(request.headers.get("Range"))
+    wanted = parse(request.META.get("HTTP_RANGE"))
     start = wanted[0].first or 0 if wanted and len(wanted) == 1 else 0
     if start > _FAR:
         start = 0
@@ -116,7 +116,7 @@ def _answer(
     refused = _refused(request, wish, stat)
     if refused is not None:
         return refused
-    if wanted and not Validators.of(stat).allow_range(request.headers.get("If-Range")):
+    if wanted and not Validators.of(stat).allow_range(request.META.get("HTTP_IF_RANGE")):
         wanted = None
     spans = resolve(wanted, stat.size) if wanted else None
     if spans is None:
@@ -125,7 +125,7 @@ def _answer(
         return _unsatisfiable(wish, stat)
     if len(spans) > 1:
         return _several(request, wish, raw, spans)
-    response = _streamed(request, wish, Body(raw, [(b"", spans[0])]), len(spans[0]))
+    response = _streamed(request, wish, Body(raw, [(b"", spans[0])]))
     response.status_code = HTTPStatus.PARTIAL_CONTENT
     response.headers["Content-Range"] = spans[0].content_range(stat.size)
     return _described(wish, stat, response, length=len(spans[0]))
@@ -140,7 +140,7 @@ def _whole(request: HttpRequest, wish: Wish, raw: RangeReader) -> HttpResponseBa
     if file is not None and stat.size > FIRST:
         response = FileAnswer(body, file)
     else:
-        response = _streamed(request, wish, body, stat.size)
+        response = _streamed(request, wish, body)
     return _described(wish, stat, response, length=stat.size)
 
 
@@ -160,18 +160,19 @@ def _several(
         for span in spans
     ]
     end = f"\r\n--{boundary}--\r\n".encode()
-    length = sum(len(before) + len(span) for before, span in parts) + len(end)
-    response = _streamed(request, wish, Body(raw, parts, end), length)
+    body = Body(raw, parts, end)
+    response = _streamed(request, wish, body)
     response.status_code = HTTPStatus.PARTIAL_CONTENT
-    _described(wish, stat, response, length=length)
+    _described(wish, stat, response, length=body.length)
     response.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
     return response
 
 
-def _streamed(request: HttpRequest, wish: Wish, body: Body, length: int) -> HttpResponseBase:
-    if length <= FIRST:
-        # Read now: the reader is given back at once, and what fails is still an answer.
+def _streamed(request: HttpRequest, wish: Wish, body: Body) -> HttpResponseBase:
+    if body.length <= FIRST:
+        # The reader is given back at once.
         return HttpResponse(b"".join(body))
+    body.begin()
     if isinstance(request, ASGIRequest):
         return StreamingHttpResponse(
             AsyncBody(body, thread_sensitive=wish.storage.thread_sensitive)
@@ -182,7 +183,7 @@ def _streamed(request: HttpRequest, wish: Wish, body: Body, length: int) -> Http
 def _refused(request: HttpRequest, wish: Wish, stat: Stat) -> HttpResponseBase | None:
     """Return the answer to a condition that is not met; the body has not been read then."""
     validators = Validators.of(stat)
-    status = validators.judge(request.headers)
+    status = validators.judge(request.META)
     if status is None:
         return None
     response = HttpResponse(status=status)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
@@ -39,26 +40,45 @@ class Body:
         self, raw: RangeReader, parts: Sequence[tuple[bytes, Span]], end: bytes = b""
     ) -> None:
         self._raw = raw
+        self.length = sum(len(before) + len(span) for before, span in parts) + len(end)
+        self._left = self.length
         self._blocks = self._read(parts, end)
+        self._begun = b""
         self._reading = threading.Lock()
         self._closed = False
+
+    def begin(self) -> None:
+        """Read the first block now, where an error can still be answered."""
+        self._begun = next(self, b"")
+
+    def at_once(self) -> bytes | None:
+        """Return a block if one can be had without reading, ``b""`` at the end; else None."""
+        begun, self._begun = self._begun, b""
+        return begun if begun or not self._left else None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
+        block = self.at_once()
+        if block is None:
+            block = self._next()
+        if not block:
+            raise StopIteration
+        return block
+
+    def _next(self) -> bytes:
         block = b""
         with self._reading:
             try:
                 if not self._closed:
-                    block = next(self._blocks, b"")
+                    block = next(self._blocks)
+                    self._left -= len(block)
             finally:
-                if not block:
+                if not (block and self._left):
                     self._raw.close()
         if self._closed:  # perhaps meanwhile, by somebody who did not wait
             self.close()
-        if not block:
-            raise StopIteration
         return block
 
     def close(self) -> None:
@@ -80,7 +100,7 @@ class Body:
             while left:
                 block = self._block(min(size, left))
                 left -= len(block)
-                size = min(2 * size, MOST)
+                size = min(4 * size, MOST)
                 yield block
         if end:
             yield end
@@ -106,12 +126,15 @@ class AsyncBody:
         return self
 
     async def __anext__(self) -> bytes:
-        try:
-            block = await self._next()
-        except BaseException:
-            # The client went away, perhaps while a thread reads. Closing may wait: not here.
-            asyncio.get_running_loop().run_in_executor(None, self._body.close)
-            raise
+        block = self._body.at_once()
+        if block is None:
+            try:
+                block = await self._next()
+            except BaseException:
+                # The client went away, perhaps while a thread reads. Closing may wait: not here.
+                with suppress(RuntimeError):  # the loop is ending
+                    asyncio.get_running_loop().run_in_executor(None, self._body.close)
+                raise
         if not block:
             raise StopAsyncIteration
         return block
