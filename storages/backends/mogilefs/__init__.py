@@ -5,11 +5,14 @@ The view is loaded when it is first asked for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storages.backends.mogilefs.storage import MogileFSStorage
 
-__all__ = ["MogileFSStorage"]
+if TYPE_CHECKING:
+    from storages.backends.mogilefs.views import serve_mogilefs_file
+
+__all__ = ["MogileFSStorage", "serve_mogilefs_file"]
 
 
 def __getattr__(name: str) -> Any:

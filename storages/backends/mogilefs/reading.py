@@ -73,7 +73,7 @@ class CopiesReader:
         count = self._surely(lambda: self._read(buffer))
         self._position += count
         if self._digest is not None:
-            self._digest.update(bytes(buffer[:count]))
+            self._digest.update(buffer[:count])
             if self._position == self.stat.size:
                 self._compare_all(self._digest)
         return count
@@ -106,7 +106,7 @@ class CopiesReader:
         self._used.add(self._paths[0])
         if self._position or not self.stat.checksum:
             return
-        self._digest = Digest(self._algorithm)
+        self._digest = Digest(self._algorithm, self.stat.size)
         if self.stat.size <= _SMALL:
             content = _all_of(self._stream, self.stat.size)
             self._digest.update(content)
