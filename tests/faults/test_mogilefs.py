@@ -137,7 +137,9 @@ class TestUploads:
 
     def test_bits_that_always_flip(self, scene: MogileScene) -> None:
         """Corrupt, and nothing is stored."""
-        scene.arm(scene.nodes, Fault("flip", UP, at=PLACES["50 %"], times=None))
+        for number in range(6):  # of the uploads on one connection
+            at = PLACES["50 %"] + number * len(CONTENT)
+            scene.arm(scene.nodes, Fault("flip", UP, at=at, times=None))
         outcome = attempt(saves(scene, "hashed"), WAITS)
         assert len(scene.fired) >= 2
         assert isinstance(outcome.error, Corrupt)
