@@ -224,7 +224,7 @@ class Run:
         ]
         files = [(key, draft) for key, draft in changed if key != manifest]
         # What pages refer to today is touched last.
-        self._store(sorted(files, key=lambda each: each[0] in self.listing))
+        self._store(sorted(files, key=lambda each: (each[0] in self.listing, each[0])))
         self._store([(key, draft) for key, draft in changed if key == manifest])
         for work in self.last:
             work()

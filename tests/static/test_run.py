@@ -1,0 +1,403 @@
+"""One run: what is skipped, in which order the rest is sent, what is said, what may go wrong."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles.management.commands import collectstatic
+from django.core.files.base import ContentFile
+from django.core.files.storage import InMemoryStorage
+from django.core.management import CommandError, call_command
+
+from storages import events
+from storages.backends.sftp import SFTPStorage
+from storages.errors import OptionError, SourceChanged, Unavailable
+from storages.static import StaticFilesMixin, command, uploading
+from storages.static.drafts import Draft
+from storages.static.run import current
+from storages.testing.memory import MemoryStorage
+from tests.servers import shared
+from tests.servers.s3 import Moto
+from tests.static.classes import ManifestMemory, StaticDatabase, StaticMemory, StaticSFTP
+from tests.static.places import PLACES
+from tests.static.project import FILES, MANIFEST, Place, Project, configured, manifest_of
+
+HERE = "tests.static.test_run"
+
+
+class Watched(ManifestMemory):
+    """It notes how many write at a time, and fails where it is told to."""
+
+    broken: tuple[str, ...] = ()
+    lock = threading.Lock()
+    writing = 0
+    most = 0
+
+    def _write(self, key: str, source: Any, *, overwrite: bool) -> None:
+        with self.lock:
+            Watched.writing += 1
+            Watched.most = max(Watched.most, Watched.writing)
+        time.sleep(0.005)
+        try:
+            if key in self.broken:
+                raise Unavailable("It broke.")
+            super()._write(key, source, overwrite=overwrite)
+        finally:
+            with self.lock:
+                Watched.writing -= 1
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project whose static files are kept in memory."""
+    options = {"place": uuid.uuid4().hex, "workers": 3}
+    Watched.most = 0
+    classes = "tests.static.classes.StaticMemory", f"{HERE}.Watched"
+    yield Project(tmp_path, Place(*classes, options))
+    StaticMemory(**options).clear()
+
+
+@pytest.fixture
+def in_s3(tmp_path: Path) -> Iterator[Project]:
+    """A project whose static files go to a bucket."""
+    with PLACES["moto"]() as place:
+        yield Project(tmp_path, place)
+
+
+# ----------------------------------------------------------------- what is skipped
+
+
+def test_content_decides_where_the_listing_tells_it(in_s3: Project) -> None:
+    """A file that was only touched is not sent; one with older, other content of its size is."""
+    in_s3.collect()
+    for name, data in FILES.items():
+        in_s3.write(name, data, later=3600)
+    assert f"0 static files copied, {len(FILES)} unmodified" in in_s3.collect()
+    other = FILES["img/i.png"][::-1]
+    in_s3.write("img/i.png", other, later=-3600)
+    assert "1 static file copied" in in_s3.collect()
+    assert in_s3.stored()["img/i.png"] == other
+
+
+def test_size_and_time_decide_elsewhere(project: Project) -> None:
+    """Without a digest, a file is sent that has another size or is younger."""
+    project.collect()
+    project.write("img/i.png", FILES["img/i.png"][::-1], later=3600)
+    assert "1 static file copied" in project.collect()
+    project.write("img/i.png", b"of quite another size", later=-3600)
+    assert "1 static file copied" in project.collect()
+    project.write("img/i.png", b"OF QUITE ANOTHER SIZE", later=-3600)
+    assert "0 static files copied" in project.collect()
+
+
+def test_compressed(in_s3: Project) -> None:
+    """What S3 is sent compressed is compared as it is sent."""
+    options = {**in_s3.place.options, "gzip": True}
+    zipped = Project(in_s3.directory, Place(in_s3.place.plain, in_s3.place.manifest, options))
+    zipped.write("css/long.css", b"p { }" * 1000)
+    zipped.collect(manifest=True)
+    assert zipped.asked(manifest=True) == {"walk": 1}
+    zipped.write("css/long.css", b"b { }" * 1000)
+    assert "1 static file copied" in zipped.collect(manifest=True)
+
+
+def test_made_again_when_lost(in_s3: Project) -> None:
+    """What has vanished from the store is sent again."""
+    in_s3.collect(manifest=True)
+    stored = in_s3.stored()
+    with in_s3.place.storage() as storage:
+        storage.delete_many([manifest_of(stored)["css/b.css"], "img/i.png", MANIFEST])
+    in_s3.collect(manifest=True)
+    assert in_s3.stored() == stored
+
+
+# -------------------------------------------------------------------- what is sent
+
+
+def test_order(project: Project) -> None:
+    """What is new is stored first, then what replaces something, then the manifest."""
+    project.collect(manifest=True)
+    project.write("css/b.css", b"b { }", later=60)
+    project.write("new.txt", b"new")
+    written = []
+
+    def note(event: events.Operation, **_: Any) -> None:
+        if event.operation == "write":
+            written.append(event.name)
+
+    events.operation.connect(note)
+    try:
+        project.collect(manifest=True)
+    finally:
+        events.operation.disconnect(note)
+    paths = manifest_of(project.stored())
+    new = {"new.txt", *(paths[name] for name in ("new.txt", "css/a.css", "css/b.css"))}
+    assert set(written[:4]) == new
+    assert written[4:] == ["css/b.css", MANIFEST]
+
+
+def test_workers(project: Project) -> None:
+    """At most ``workers`` files are sent at a time, and more than one."""
+    for number in range(20):
+        project.write(f"many/{number}.txt", b"x")
+    project.collect(manifest=True)
+    assert 1 < Watched.most <= 3
+
+
+def test_a_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first file that cannot be stored is named; the manifest is not stored; it goes on."""
+    project.collect(manifest=True)
+    before = project.stored()
+    for number in range(20):
+        project.write(f"many/{number:02}.txt", b"x")
+    monkeypatch.setattr(Watched, "broken", ("many/03.txt", "many/04.txt"))
+    with pytest.raises(CommandError, match=r"'many/03.txt' could not be stored: .*It broke") as it:
+        project.collect(manifest=True)
+    assert "The site goes on with the files that it has" in str(it.value)
+    assert isinstance(it.value.__cause__, Unavailable)
+    assert project.stored()[MANIFEST] == before[MANIFEST]
+    monkeypatch.undo()
+    project.collect(manifest=True)
+    assert len(manifest_of(project.stored())) == len(FILES) + 20
+
+
+def test_only_so_many_are_begun_after_a_failure() -> None:
+    """The rest is left, however long it is."""
+    begun = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 5:
+            raise OSError("broken")
+
+    done: list[int] = []
+    with pytest.raises(OSError, match="broken"):
+        done.extend(uploading.each(work, iter(range(10_000)), 3))
+    assert done == [0, 1, 2, 3, 4]
+    assert len(begun) < 100
+    assert not [t for t in threading.enumerate() if t.name.startswith("storages-static")]
+
+
+def test_one_thread() -> None:
+    """What uses Django's own connection is stored by the thread that it belongs to."""
+    assert StaticDatabase(using="default", base_url=None)._workers == 1
+    seen = set()
+    list(uploading.each(lambda _: seen.add(threading.current_thread()), range(5), 1))
+    assert seen == {threading.current_thread()}
+
+
+def test_a_source_that_changes(tmp_path: Path) -> None:
+    """A file that is edited between looking and sending is an error, not a wrong hash."""
+    path = tmp_path / "a.css"
+    path.write_bytes(b"one")
+    draft = Draft.of(str(path))
+    path.write_bytes(b"other")
+    with pytest.raises(SourceChanged, match="Run the command again"), draft.opened():
+        pass
+
+
+def test_another_deploy_meanwhile(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``--clear`` was to delete is left when another deploy was the last."""
+    project.put("old.txt")
+    save = Watched._upload
+
+    def and_another(self: Any, key: str, source: Any) -> None:
+        save(self, key, source)
+        if key == MANIFEST:
+            project.put(MANIFEST, b"another")
+
+    monkeypatch.setattr(Watched, "_upload", and_another)
+    out = project.collect(manifest=True, clear=True)
+    assert "1 files were to be deleted, but another run" in out
+    assert project.stored()["old.txt"] == b"old"
+
+
+# ------------------------------------------------------------------- what is said
+
+
+def watched_command(verbosity: int, *, tty: bool) -> Any:
+    """Something that prints, like a command."""
+    out = io.StringIO()
+    lines: list[str] = []
+
+    def write(text: str, ending: str = "\n") -> None:
+        lines.append(text + ending)
+
+    stdout = SimpleNamespace(write=write, isatty=lambda: tty, flush=lambda: None)
+    return SimpleNamespace(verbosity=verbosity, stdout=stdout, lines=lines, out=out)
+
+
+def told(verbosity: int, *, tty: bool, count: int = 3) -> list[str]:
+    """What is printed for so many files."""
+    command = watched_command(verbosity, tty=tty)
+    items = [(str(number), None) for number in range(count)]
+    uploading.do_all(command, "Stored", items, lambda *_: None, 2)
+    lines: list[str] = command.lines
+    return lines
+
+
+def test_lines() -> None:
+    """Each file in order, when asked for; nothing without; nothing for what was quick."""
+    assert told(2, tty=False) == ["Stored '0'\n", "Stored '1'\n", "Stored '2'\n"]
+    assert told(2, tty=True) == told(2, tty=False)
+    assert told(0, tty=True) == []
+    assert told(1, tty=False) == []
+
+
+def test_lines_of_a_long_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no terminal, a line now and then says how far it is."""
+    monkeypatch.setattr(uploading, "_SELDOM", -1)
+    assert told(1, tty=False) == [f"Stored {number} of 3 files\n" for number in (1, 2, 3)]
+
+
+def test_bar() -> None:
+    """A terminal gets a bar, which is full at the end."""
+    lines = told(1, tty=True)
+    assert lines[-2] == f"\rStored [{'#' * 30}] 3/3"
+    assert lines[-1] == "\n"
+    assert told(1, tty=True, count=0) == []
+
+
+def test_the_command_names_files_in_order(project: Project) -> None:
+    """With ``--verbosity 2`` every file is named when it is stored."""
+    lines = project.collect(verbosity=2).splitlines()
+    stored = [line.split("'")[1] for line in lines if line.startswith("Stored ")]
+    assert stored == sorted(FILES)
+
+
+# ---------------------------------------------------------------------- headers
+
+
+def test_cache_control(in_s3: Project) -> None:
+    """Files with a hash in the name may be kept for ever, others for a minute."""
+    in_s3.collect(manifest=True)
+    options = in_s3.place.options
+    client = shared(Moto).client()
+
+    def header(name: str) -> str | None:
+        key = f"{options['location']}/{name}"
+        value = client.head_object(Bucket=options["bucket_name"], Key=key).get("CacheControl")
+        return None if value is None else str(value)
+
+    try:
+        paths = manifest_of(in_s3.stored())
+        assert header(paths["css/a.css"]) == "public, max-age=31536000, immutable"
+        assert header(paths["img/i.png"]) == "public, max-age=31536000, immutable"
+        assert header("css/a.css") == header(MANIFEST) == "public, max-age=60"
+        with in_s3.place.storage() as storage:
+            storage.save("by/hand.txt", ContentFile(b"x"))
+        assert header("by/hand.txt") == "public, max-age=60"
+        for given, expected in (
+            ({"cache_control": ""}, None),
+            ({"cache_control": "no-cache"}, "no-cache"),
+            ({"object_parameters": {"CacheControl": "private"}}, "private"),
+        ):
+            more = Place(in_s3.place.plain, in_s3.place.manifest, {**options, **given})
+            Project(in_s3.directory, more).collect(clear=True)
+            assert header("css/a.css") == expected
+    finally:
+        client.close()
+
+
+def test_cache_control_in_swift(tmp_path: Path) -> None:
+    """Swift keeps the header, too."""
+    with PLACES["cloudfiles"]() as place:
+        project = Project(tmp_path, place)
+        project.collect(manifest=True)
+        name = manifest_of(project.stored())["css/a.css"]
+        with place.storage() as storage:
+            assert storage._head(name).headers["Cache-Control"].endswith("immutable")
+            assert storage._head("css/a.css").headers["Cache-Control"] == "public, max-age=60"
+
+
+# -------------------------------------------------------------- outside of a run
+
+
+def test_an_ordinary_storage_at_other_times() -> None:
+    """Saving replaces at once, deleting deletes."""
+    storage = StaticMemory(place=uuid.uuid4().hex)
+    assert storage.save("a.txt", ContentFile(b"one")) == "a.txt"
+    assert storage.save("a.txt", ContentFile(b"two")) == "a.txt"
+    with storage.open("a.txt") as file:
+        assert file.read() == b"two"
+    storage.delete("a.txt")
+    assert not storage.exists("a.txt")
+    assert current(storage) is None
+
+
+def test_other_threads_during_a_run(project: Project) -> None:
+    """What another thread asks the storage meanwhile is asked of the store."""
+    seen = []
+
+    class Curious(StaticMemory):
+        def _upload(self, key: str, source: Any) -> None:
+            super()._upload(key, source)
+            seen.append(self.exists(key))
+
+        def delete(self, name: str) -> None:
+            def ask() -> None:
+                seen.append(self.exists("css/a.css"))
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join()
+            super().delete(name)
+
+    with configured("tests.static.classes.StaticMemory", project.place.options, project.directory):
+        from django.core.files.storage import storages
+
+        instances: Any = storages
+        instances._storages["staticfiles"] = Curious(**project.place.options)
+        Curious(**project.place.options).save("img/i.png", ContentFile(b"another"))
+        call_command("collectstatic", interactive=False, verbosity=0)
+    assert seen == [False, *[True] * len(FILES)]
+
+
+def test_other_storages_are_left_alone(project: Project) -> None:
+    """Django's command does with other storages what it always did, also with ours loaded."""
+    command.attend()
+    before = collectstatic.Command.collect
+    command.attend()
+    assert collectstatic.Command.collect is before
+    with configured("tests.static.test_run.Other", {}, project.directory) as storage:
+        call_command("collectstatic", interactive=False, verbosity=0)
+        assert storage.exists("css/a.css")
+        storage.delete("css/a.css")
+
+
+class Other(InMemoryStorage):
+    """Not ours."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_urls() -> None:
+    """URLs begin with STATIC_URL, whatever the settings for uploads say, unless told otherwise."""
+
+    class Based(StaticFilesMixin, SFTPStorage):
+        base_url = "https://cdn.example/"
+
+    assert StaticSFTP(host="h").url("a b.css") == "/static/a%20b.css"
+    given = StaticSFTP(host="h", base_url="https://x.example/")
+    assert given.url("a.css") == "https://x.example/a.css"
+    assert Based(host="h").url("a.css") == "https://cdn.example/a.css"
+
+
+def test_options() -> None:
+    """The mix-ins' options are options like all others."""
+    with pytest.raises(OptionError, match="workers"):
+        StaticMemory(workers=0)
+    with pytest.raises(OptionError, match="Did you mean 'cache_control'"):
+        StaticMemory(cache_contro="x")
+    assert StaticMemory(workers=2).deconstruct()[2] == {"workers": 2}
+    assert MemoryStorage().save("a", ContentFile(b"")) == "a"
+    MemoryStorage().clear()
