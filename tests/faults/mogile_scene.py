@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
+
+from django.core.files.base import ContentFile
 
 from storages.backends.mogilefs import MogileFSStorage
 from storages.retry import Retry
 from storages.staging import is_temporary
 from tests.faults.proxy import Fault, TCPProxy
-from tests.faults.transfers import ATTEMPTS, TIMEOUT
+from tests.faults.transfers import ATTEMPTS, OLD, TIMEOUT
+from tests.servers import shared
 from tests.servers.mogile import MogileFS
 from tests.servers.mogile_tracker.wire import RefusedError
 from tests.servers.process import HOST
 
+#: What is there before: a file that nobody is about to change, and one to be replaced.
+BEFORE = {"other.bin": OLD, "replaced.bin": OLD}
 #: Seconds that a call may wait: an attempt may meet three nodes, and ask trackers in between.
 WAITS = ATTEMPTS * 5 * TIMEOUT
+
+
+@contextmanager
+def filled() -> Iterator[MogileScene]:
+    """A scene with the files of BEFORE, on the shared cluster."""
+    scene = MogileScene(shared(MogileFS))
+    try:
+        storage = scene.storage(direct=True)
+        for name, content in BEFORE.items():
+            assert storage.save(name, ContentFile(content)) == name
+        scene.clear()
+        yield scene
+    finally:
+        scene.close()
 
 
 class MogileScene:

@@ -13,11 +13,9 @@ import pytest
 from django.core.files.base import ContentFile
 
 from storages.errors import Corrupt, NotFound, Unavailable
-from tests.faults.mogile_scene import WAITS, MogileScene
+from tests.faults.mogile_scene import BEFORE, WAITS, MogileScene, filled
 from tests.faults.proxy import DOWN, UP, Fault, Way
 from tests.faults.transfers import ATTEMPTS, CONTENT, OLD, attempt, read, written
-from tests.servers import shared
-from tests.servers.mogile import MogileFS
 
 # Of an upload to a node: where it ends. A request is longer than its content; an answer, too.
 PLACES: dict[str, int] = {
@@ -28,21 +26,13 @@ PLACES: dict[str, int] = {
 CUTS = [(kind, place) for kind in ("rst", "fin") for place in PLACES]
 STALL = ("stall", "50 %")
 ONCE, EVERYWHERE = "once", "everywhere"
-BEFORE = {"other.bin": OLD, "replaced.bin": OLD}
 
 
 @pytest.fixture
 def scene() -> Iterator[MogileScene]:
-    """A domain with a file that nobody is about to change, and one to be replaced."""
-    found = MogileScene(shared(MogileFS))
-    try:
-        storage = found.storage(direct=True)
-        for name, content in BEFORE.items():
-            assert storage.save(name, ContentFile(content)) == name
-        found.clear()
+    """A domain with two files."""
+    with filled() as found:
         yield found
-    finally:
-        found.close()
 
 
 def saves(scene: MogileScene, kind: str | None = None) -> Callable[[], str]:
