@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 2
 run = .venv/bin/python
 # servers that live in environments of their own: .cache/<name>
-servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe
+servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe servers/ipfs-toolkit
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help

@@ -33,10 +33,14 @@ EXTRAS = {
     "tahoe": ["requests>=2.32"],
     "mogilefs": ["requests>=2.32"],
     "ipfs": ["requests>=2.32"],
+    "ipfs-toolkit": ["requests>=2.32", "ipfs-toolkit==0.5.32"],  # only for IPFS_STORAGE_CLIENT
     "image": ["Pillow>=10.3"],
     "cli": [],  # manage.py storages runs on the standard library
 }
-EXTRAS["all"] = sorted({requirement for needs in EXTRAS.values() for requirement in needs})
+# Another way to what "ipfs" does, with some forty packages, is for who asks for it.
+EXTRAS["all"] = sorted(
+    {each for extra, needs in EXTRAS.items() if extra != "ipfs-toolkit" for each in needs}
+)
 
 setup(
     name="django-storages",

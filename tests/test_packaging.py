@@ -17,7 +17,7 @@ import storages
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ["setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.rst", "storages"]
 SERVICES = {"s3", "sftp", "ftp", "gridfs", "couchdb", "cloudfiles", "tahoe", "mogilefs", "ipfs"}
-EXTRAS = SERVICES | {"cloudfront", "database", "image", "cli", "all"}
+EXTRAS = SERVICES | {"cloudfront", "database", "image", "ipfs-toolkit", "cli", "all"}
 
 
 @pytest.fixture(scope="module")

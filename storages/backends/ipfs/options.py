@@ -107,6 +107,12 @@ class IPFSOptions(HTTPStorage, settings_prefix="IPFS_STORAGE"):
         help="Its access token.",
     )
 
+    client: Any = option(
+        settings=("IPFS_STORAGE_CLIENT",),
+        help="A client of the library ipfs-toolkit, which then speaks with the node; or a function "
+        "that makes it, or the dotted path of either.",
+    )
+
     def __init__(
         self, api_url: str | None = None, gateway_url: str | None = None, **given: Any
     ) -> None:

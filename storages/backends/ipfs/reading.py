@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from storages.backends.ipfs.toolkit import Ranged
 from storages.errors import Corrupt, Unavailable
 from storages.http import Answer
 from storages.readers import Stat
@@ -32,7 +33,7 @@ class Small:
 class Streamed:
     """What comes from ``offset``; ``head`` has been read already."""
 
-    def __init__(self, stat: Stat, answer: Answer, offset: int, head: bytes) -> None:
+    def __init__(self, stat: Stat, answer: Answer | Ranged, offset: int, head: bytes) -> None:
         self.stat = stat
         self._answer = answer
         self._rest = memoryview(head)

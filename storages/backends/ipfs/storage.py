@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,14 +16,9 @@ from storages.backends.ipfs.checks import check_field
 from storages.backends.ipfs.options import IPFSOptions
 from storages.backends.ipfs.pinning import PinningService
 from storages.backends.ipfs.reading import Small, Streamed
-from storages.errors import (
-    Corrupt,
-    IsADirectory,
-    NotFound,
-    StorageError,
-    StorageFull,
-    Timeout,
-)
+from storages.backends.ipfs.sayings import kind_of_words
+from storages.backends.ipfs.toolkit import Ranged, Toolkit, client_of
+from storages.errors import Corrupt, IsADirectory, NotFound, StorageError
 from storages.files import Mode
 from storages.http import (
     Answer,
@@ -44,20 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["InterPlanetaryFileSystemStorage"]
 
-#: What a node's words mean; it answers 500 to everything.
-_SAYINGS: tuple[tuple[str, type[StorageError]], ...] = (
-    ("not pinned", NotFound),
-    ("no link named", NotFound),
-    ("does not exist", NotFound),
-    ("could not find", NotFound),
-    ("not found", NotFound),
-    ("invalid path", NotFound),
-    ("invalid cid", NotFound),
-    ("is a directory", IsADirectory),
-    ("timed out", Timeout),
-    ("deadline exceeded", Timeout),
-    ("no space left", StorageFull),
-)
 _FAILED = 500
 _FORBIDDEN = 403
 #: How the content is cut and hashed: the same content must have the same name on every node.
@@ -82,6 +64,9 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
     # Where it is imported from, in settings and migrations.
     __module__ = "storages.backends.ipfs"
 
+    #: The client that was made in this process, and of what.
+    _made: tuple[int, Any, Toolkit] | None = None
+
     # ------------------------------------------------------------------ hooks
 
     def _stat(self, key: str) -> Stat:
@@ -92,14 +77,19 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:  # noqa: ARG002 - a CID has one
         self._require_cid(key)
-        answer = self._stream_command("cat", arg=f"/ipfs/{key}", offset=offset or None)
+        path = f"/ipfs/{key}"
+        answer: Answer | Ranged
+        if self._toolkit is not None:
+            answer = self._toolkit.cat(path, offset)
+        else:
+            answer = self._stream_command("cat", arg=path, offset=offset or None)
         try:
             return self._reader(key, answer, offset)
         except BaseException:
             answer.close()
             raise
 
-    def _reader(self, key: str, answer: Answer, offset: int) -> Reader:
+    def _reader(self, key: str, answer: Answer | Ranged, offset: int) -> Reader:
         announced = answer.headers.get("X-Content-Length", "")
         size = offset + int(announced) if announced.isdigit() else None
         head = b""
@@ -141,12 +131,18 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         if self.pinning_service_url:
             with self._pinning_service() as service:
                 service.unpin(key)
-        self._command("pin/rm", arg=key)
+        if self._toolkit is not None:
+            self._toolkit.unpin(key)
+        else:
+            self._command("pin/rm", arg=key)
 
     def _is_dir(self, key: str) -> bool:
         if key:
             return False
-        self._command("version")
+        if self._toolkit is not None:
+            self._toolkit.version()
+        else:
+            self._command("version")
         return True
 
     def _url_of(self, key: str) -> str:
@@ -222,13 +218,10 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
             "raw-leaves": "true" if version_1 else "false",
             "cid-base": "base32" if version_1 else None,
         }
-        source.seek(0)
-        answer = self._ask("POST", self._url("add", query), body=Multipart(source))
-        told = [line for line in answer.content.splitlines() if line.strip()]
-        added = _json(told[-1]) if told else {}
-        if not isinstance(added.get("Hash"), str):
-            raise StorageError(f"The node did not add the file: {words(answer.content)}")
-        cid: str = added["Hash"]
+        if self._toolkit is not None:
+            cid = str(self._toolkit.add(source, query)["Hash"])
+        else:
+            cid = self._posted(source, query)
         if not cids.is_path(cid):
             raise Corrupt("The node answered with what is no CID.")
         if source.size <= cids.LEAF:
@@ -237,14 +230,30 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
                 raise Corrupt("The node added other content than it was sent.")
         return cid
 
+    def _posted(self, source: Source, query: Mapping[str, str | None]) -> str:
+        """Send the content; return the CID that the node tells."""
+        answer = self._ask("POST", self._url("add", query), body=Multipart(source))
+        told = [line for line in answer.content.splitlines() if line.strip()]
+        added = _json(told[-1]) if told else {}
+        if not isinstance(added.get("Hash"), str):
+            raise StorageError(f"The node did not add the file: {words(answer.content)}")
+        cid: str = added["Hash"]
+        return cid
+
     def _told_of(self, key: str) -> Mapping[str, Any]:
         self._require_cid(key)
-        told: Mapping[str, Any] = self._command("files/stat", arg=f"/ipfs/{key}").json()
+        path = f"/ipfs/{key}"
+        if self._toolkit is not None:
+            return self._toolkit.stat(path)
+        told: Mapping[str, Any] = self._command("files/stat", arg=path).json()
         return told
 
     def _is_pinned(self, key: str) -> bool:
         try:
-            self._command("pin/ls", arg=cids.root(key), type="recursive")
+            if self._toolkit is not None:
+                self._toolkit.require_pin(cids.root(key))
+            else:
+                self._command("pin/ls", arg=cids.root(key), type="recursive")
             if "/" in key:
                 self._told_of(key)
         except NotFound:
@@ -266,13 +275,31 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         return self._stream("POST", self._url(command, self._with_timeout(command, arguments)))
 
     def _with_timeout(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Bound what the node does to find content, so that it answers before we give up."""
+        """Bound what the node does to find content."""
         if command in {"cat", "files/stat"}:
-            seconds = max(1, int(0.9 * retry.timeout(self.read_timeout)))
-            arguments = {**arguments, "timeout": f"{seconds}s"}
+            arguments = {**arguments, "timeout": f"{self._node_timeout}s"}
             if self.offline:
                 arguments["offline"] = "true"
         return arguments
+
+    @property
+    def _node_timeout(self) -> int:
+        """The seconds that the node may look for content: it is to answer before we give up."""
+        return max(1, int(0.9 * retry.timeout(self.read_timeout)))
+
+    @property
+    def _toolkit(self) -> Toolkit | None:
+        """The client that speaks with the node, if one was given."""
+        given = self.client
+        if given is None:
+            return None
+        made = self._made
+        if made is None or made[:2] != (os.getpid(), given):
+            made = self._made = (os.getpid(), given, Toolkit(self, client_of(given)))
+        return made[2]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_made": None}
 
     def _url(self, command: str, query: Mapping[str, Any]) -> str:
         return with_query(f"{split_credentials(self.api_url)[0]}/{command}", query)
@@ -311,9 +338,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
             )
         if answer.status != _FAILED:
             return error
-        said = words(answer.content).lower()
-        kind = next((kind for part, kind in _SAYINGS if part in said), StorageError)
-        known = kind(str(error))
+        known = kind_of_words(words(answer.content))(str(error))
         vars(known)["status"] = answer.status
         return known
 
@@ -322,10 +347,13 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         path, positional, given = super().deconstruct()
         if "api_url" in given:
             given["api_url"] = split_credentials(given["api_url"])[0]
+        # A path says what to make; an object may hold a password, and no migration can hold it.
+        if not isinstance(given.get("client"), str):
+            given.pop("client", None)
         return path, positional, given
 
 
-def _read_up_to(answer: Answer, count: int) -> bytes:
+def _read_up_to(answer: Answer | Ranged, count: int) -> bytes:
     """Return so many bytes, or all there are."""
     blocks = []
     while count and (block := answer.read_block(count)):
