@@ -216,7 +216,9 @@ class Run:
 
     def finish(self) -> None:
         """Store what has changed."""
+        named_before = self._named_before()
         if self.dry_run:
+            self._unneeded(named_before)
             return
         manifest = self.storage._manifest_key
         changed = [
@@ -228,7 +230,26 @@ class Run:
         self._store([(key, draft) for key, draft in changed if key == manifest])
         for work in self.last:
             work()
-        self._remove(sorted((self.cleared | self.removed) - self.drafts.keys()))
+        gone = (self.cleared | self.removed) - self.drafts.keys()
+        self._remove(sorted(gone.union(self._unneeded(named_before))))
+
+    def _named_before(self) -> set[str]:
+        """Return what the manifest names that this run replaces: pages in caches refer to it."""
+        if not hasattr(self.command, "prunes") or not hasattr(self.storage, "load_manifest"):
+            return set()
+        paths, _ = self.storage.load_manifest()
+        return set(paths.values())
+
+    def _unneeded(self, named_before: set[str]) -> list[str]:
+        """Return what else the command wants deleted, of what is stored and nothing needs."""
+        prunes = getattr(self.command, "prunes", None)
+        if prunes is None:
+            return []
+        named = set(getattr(self.storage, "hashed_files", {}).values())
+        needed = named.union(named_before, self.found, self.drafts, self.cleared, self.removed)
+        needed.add(self.storage._manifest_key or "")
+        names = sorted(key for key in self.listing if key not in needed)
+        return names if prunes(names) else []
 
     def _store(self, files: list[tuple[str, Draft]]) -> None:
         do_all(self.command, "Stored", files, self._upload, self.storage._workers)

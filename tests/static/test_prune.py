@@ -1,0 +1,126 @@
+"""``syncstatic``: what is stored and no longer needed is told, or deleted."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.static.classes import StaticMemory
+from tests.static.places import PLACES
+from tests.static.project import FILES, Place, Project, configured, manifest_of
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project whose static files are kept in memory."""
+    options = {"place": uuid.uuid4().hex}
+    classes = "tests.static.classes.StaticMemory", "tests.static.classes.ManifestMemory"
+    yield Project(tmp_path, Place(*classes, options))
+    StaticMemory(**options).clear()
+
+
+def sync(project: Project, *, manifest: bool = True, **arguments: Any) -> str:
+    """Run the command; return what it printed."""
+    out = io.StringIO()
+    given = {"interactive": False, **arguments}
+    with project.storage(manifest=manifest):
+        call_command("syncstatic", stdout=out, stderr=out, **given)
+    return out.getvalue()
+
+
+def test_without_prune(project: Project) -> None:
+    """It collects, tells what is there besides, and deletes nothing."""
+    project.put("old/a.txt")
+    project.put("b.txt")
+    out = sync(project)
+    assert f"{len(FILES)} static files copied" in out
+    assert "2 stored files are not among the static files:\n    1 in the root\n    1 in old" in out
+    assert "--prune deletes them" in out
+    assert {"old/a.txt", "b.txt"} < set(project.stored())
+    assert "Not among the static files: 'old/a.txt'" in sync(project, verbosity=2)
+    project.collect(manifest=True, clear=True)
+    assert "not among" not in sync(project)
+
+
+def test_prune(project: Project) -> None:
+    """What neither this run nor the manifest before it names is deleted."""
+    sync(project)
+    first = project.stored()
+    (project.directory / "img/i.png").write_bytes(b"second")
+    sync(project, prune=True)
+    second = project.stored()
+    assert set(first) < set(second)
+    project.write("css/a.css", b"", later=60)
+    (project.directory / "deep/er/er/x.txt").unlink()
+    out = sync(project, prune=True)
+    third = project.stored()
+    assert set(manifest_of(third)) == set(FILES) - {"deep/er/er/x.txt"}
+    # Pages of the second deploy may still be about.
+    assert set(manifest_of(second).values()) | set(manifest_of(third).values()) <= set(third)
+    gone = set(manifest_of(first).values()) - set(manifest_of(second).values())
+    assert gone
+    assert not gone & set(third)
+    assert "deep/er/er/x.txt" not in third
+    assert f"{len(gone) + 1} stored files" in out
+    sync(project, prune=True)
+    unhashed = set(FILES) - {"deep/er/er/x.txt"}
+    assert set(project.stored()) == {
+        *unhashed,
+        *manifest_of(third).values(),
+        "staticfiles.json",
+    }
+
+
+def test_prune_asks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is deleted before somebody has said yes."""
+    project.put("old.txt")
+    asked: list[str] = []
+    answers = ["yes", "no", "yes", "yes"]
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return answers.pop(0)
+
+    monkeypatch.setattr("builtins.input", answer)
+    assert "They are left" in sync(project, manifest=False, prune=True, interactive=True)
+    assert "old.txt" in project.stored()
+    sync(project, manifest=False, prune=True, interactive=True)
+    assert project.stored() == FILES
+    assert asked[1::2] == ["Type 'yes' to delete them: "] * 2
+
+
+@pytest.mark.parametrize("manifest", [False, True])
+def test_dry_run(project: Project, *, manifest: bool) -> None:
+    """``--dry-run`` tells what would be deleted."""
+    sync(project, manifest=manifest)
+    project.put("old.txt")
+    before = project.stored()
+    out = sync(project, manifest=manifest, prune=True, dry_run=True)
+    assert "Pretending to delete 1 files" in out
+    assert project.stored() == before
+
+
+@pytest.mark.parametrize("kind", ["moto", "sftp"])
+def test_on_servers(kind: str, tmp_path: Path) -> None:
+    """Also there, it deletes what is to go and nothing else."""
+    with PLACES[kind]() as place:
+        project = Project(tmp_path, place)
+        project.put("old/a.txt")
+        sync(project, prune=True)
+        stored = project.stored()
+        assert set(stored) == {*FILES, *manifest_of(stored).values(), "staticfiles.json"}
+
+
+def test_other_storages(tmp_path: Path) -> None:
+    """With another storage it refuses to run."""
+    with (
+        configured("tests.static.test_run.Other", {}, tmp_path),
+        pytest.raises(CommandError, match="needs a storage with one of the mix-ins"),
+    ):
+        call_command("syncstatic", interactive=False)
