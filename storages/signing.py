@@ -24,7 +24,7 @@ from django.urls import NoReverseMatch, get_urlconf, reverse
 
 from storages import names
 from storages.errors import NoURL
-from storages.serving.places import class_of, configured, served
+from storages.serving.places import class_of, configured, prefers_links, served
 
 if TYPE_CHECKING:
     from storages.base import BaseStorage
@@ -36,6 +36,7 @@ __all__ = [
     "is_signed",
     "link",
     "path_of",
+    "preferred",
     "url_of",
     "verify",
 ]
@@ -195,10 +196,9 @@ def url_of(storage: BaseStorage, key: str, own: Callable[[str], str]) -> str:
         NoURL: there is neither.
 
     """
-    if _may_be_preferred():
-        preferred = _link_of(storage, key, preferred=True)
-        if preferred is not None:
-            return preferred
+    made = preferred(storage, key)
+    if made is not None:
+        return made
     try:
         return own(key)
     except NoURL:
@@ -208,11 +208,14 @@ def url_of(storage: BaseStorage, key: str, own: Callable[[str], str]) -> str:
         return made
 
 
-def _may_be_preferred() -> bool:
-    told: Any = getattr(settings, "STORAGES_SERVE", None)
-    return isinstance(told, Mapping) and any(
-        isinstance(place, Mapping) and place.get("urls") for place in told.values()
-    )
+def preferred(storage: Any, name: str | None) -> str | None:
+    """Return a link of the view where it is to be the file's URL (``urls``), else None.
+
+    For storages whose ``url()`` takes more arguments, and which have their own in any case.
+    """
+    if not prefers_links():
+        return None
+    return _link_of(storage, names.url_name(name or ""), preferred=True)
 
 
 def _link_of(storage: BaseStorage, key: str, *, preferred: bool) -> str | None:

@@ -16,7 +16,7 @@ from storages.errors import OptionError
 from storages.options import option, options_of, take, type_name
 from storages.serving.headers import CONTENT_SECURITY_POLICY, INLINE_TYPES
 
-__all__ = ["ACCESS", "OFFLOADS", "Served", "class_of", "configured", "served"]
+__all__ = ["ACCESS", "OFFLOADS", "Served", "class_of", "configured", "prefers_links", "served"]
 
 ACCESS = ("signed", "permission", "public")
 OFFLOADS = ("x-accel-redirect", "x-sendfile", "x-reproxy-url", "redirect")
@@ -195,9 +195,22 @@ def served(alias: str) -> Served:
     return Served(alias, told.get(alias, {}))
 
 
+@cache
+def prefers_links() -> bool:
+    """Tell whether there is an alias whose URLs are to be links of the view: mostly, there is none.
+
+    Nothing is judged here.
+    """
+    told: Any = getattr(settings, "STORAGES_SERVE", None)
+    return isinstance(told, Mapping) and any(
+        isinstance(place, Mapping) and place.get("urls") for place in told.values()
+    )
+
+
 def _forget(*, setting: str, **_: Any) -> None:
     if setting in {"STORAGES_SERVE", "STORAGES_SERVE_PERMISSION"}:
         served.cache_clear()
+        prefers_links.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="storages.serving.places")

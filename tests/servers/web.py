@@ -30,6 +30,7 @@ class WebServer(Server):
             "SERVING_LOG": str(self.directory / "requests.log"),
             "DJANGO_SETTINGS_MODULE": f"{project}.settings",
             "PYTHONPATH": str(ROOT),
+            "HOME": str(self.directory),  # gunicorn puts a socket there
             # What Python warns of is to be seen as a failed request.
             "PYTHONWARNINGS": "error",
             **environment,

@@ -6,14 +6,13 @@ import http.client
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from tests.servers.process import HOST
-from tests.servers.web import WebServer
+from tests.servers.process import HOST, Server
 
 Answered: TypeAlias = tuple[int, http.client.HTTPMessage, bytes]
 
 
 def ask(
-    server: WebServer, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    server: Server, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> Answered:
     """Send a request; return the status, the headers, and the body."""
     connection = http.client.HTTPConnection(HOST, server.port, timeout=60)
@@ -25,6 +24,6 @@ def ask(
         connection.close()
 
 
-def asked_once(server: WebServer, path: str, **headers: str) -> Answered:
+def asked_once(server: Server, path: str, **headers: str) -> Answered:
     """Send a GET with headers."""
     return ask(server, path, headers={name.replace("_", "-"): headers[name] for name in headers})

@@ -32,6 +32,7 @@ class Site:
     """
 
     def __init__(self, root: Path, **more: str) -> None:
+        """``more``: what else the project is told."""
         self.root = root
         self.storage = shared(RadosGW)
         self.s3 = TCPProxy(self.storage.port)

@@ -17,6 +17,7 @@ from storages import names
 from storages.backends.cloudfiles.options import seconds
 from storages.backends.cloudfiles.requests import SwiftRequests
 from storages.http import Answer, quoted, with_query
+from storages.signing import preferred
 
 __all__ = ["SwiftURLs"]
 
@@ -52,10 +53,11 @@ class SwiftURLs(SwiftRequests):
     ) -> str:
         """Return the URL of a file.
 
-        On the CDN, where the container is public there; else signed, with ``temp_url_key``; else
-        below ``base_url``; else where Swift has it. The first call may ask where that is. A signed
-        URL is the same for a while (``temp_url_window``), so that browsers can keep what it leads
-        to; it lives at most ``expire`` seconds, and at least three quarters of them.
+        Without arguments, a link of ``storages.views`` if ``STORAGES_SERVE`` says so. Else on the
+        CDN, where the container is public there; else signed, with ``temp_url_key``; else below
+        ``base_url``; else where Swift has it. The first call may ask where that is. A signed URL is
+        the same for a while (``temp_url_window``), so that browsers can keep what it leads to; it
+        lives at most ``expire`` seconds, and at least three quarters of them.
 
         Arguments:
             name: the file's name.
@@ -67,6 +69,17 @@ class SwiftURLs(SwiftRequests):
             ValueError: the URL would have to be signed, and there is no key.
 
         """
+        plain = expire is None and http_method is None and download_as is None
+        made = preferred(self, name) if plain else None
+        return made or self._own_url(name, expire, http_method, download_as)
+
+    def _own_url(
+        self,
+        name: str | None,
+        expire: int | timedelta | None = None,
+        http_method: str | None = None,
+        download_as: str | None = None,
+    ) -> str:
         key = names.url_name(name or "")
         plain = expire is None and http_method is None and download_as is None
         edge = self._edge() if plain else None
@@ -81,7 +94,7 @@ class SwiftURLs(SwiftRequests):
         return self._object_url(key)
 
     def _url_of(self, key: str) -> str:
-        return self.url(key)
+        return self._own_url(key)
 
     # ---------------------------------------------------------------- TempURL
 

@@ -18,6 +18,7 @@ from storages.backends.s3.headers import S3Headers, form_fields
 from storages.backends.s3.signing import Place, quote_key
 from storages.backends.s3.values import LONGEST_EXPIRY, seconds
 from storages.errors import OptionError
+from storages.signing import preferred
 
 __all__ = ["S3URLs"]
 
@@ -74,6 +75,8 @@ class S3URLs(S3Headers):
     ) -> str:
         """Return the URL of a file; no request is made.
 
+        Without arguments, it is a link of ``storages.views`` if ``STORAGES_SERVE`` says so.
+
         A signed URL is the same for a while (``url_window``), so that browsers and CDNs can keep
         what it leads to; it lives at most ``expire`` seconds, and at least three quarters of them,
         but not longer than the credentials if these are temporary (a role's).
@@ -89,6 +92,20 @@ class S3URLs(S3Headers):
             ValueError: the URL cannot be signed for so long, or cannot carry ``download_as``.
 
         """
+        if parameters is None and expire is None and http_method is None and download_as is None:
+            made = preferred(self, name)
+            if made is not None:
+                return made
+        return self._own_url(name, parameters, expire, http_method, download_as)
+
+    def _own_url(
+        self,
+        name: str | None,
+        parameters: Mapping[str, Any] | None = None,
+        expire: int | timedelta | None = None,
+        http_method: str | None = None,
+        download_as: str | None = None,
+    ) -> str:
         known: _Address | None = self.__dict__.get("_addressed")
         if known is None or known.generation != client.generation():
             known = self._address()
@@ -112,7 +129,7 @@ class S3URLs(S3Headers):
         return url if known.plain else self._signed_by_cloudfront(url, expire)
 
     def _url_of(self, key: str) -> str:
-        return self.url(key)
+        return self._own_url(key)
 
     def _address(self) -> _Address:
         generation = client.generation()

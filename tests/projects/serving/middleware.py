@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 HEADERS = ("Content-Length", "Content-Range", "Content-Type", "ETag")
@@ -21,6 +21,8 @@ def note(request: HttpRequest, response: HttpResponseBase) -> None:
         "path": request.path,
         "range": request.headers.get("Range"),
         "status": response.status_code,
+        # Of a stream nothing is known yet.
+        "body": len(response.content) if isinstance(response, HttpResponse) else None,
         **{name: response.headers.get(name) for name in HEADERS},
     }
     log = os.open(os.environ["SERVING_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)

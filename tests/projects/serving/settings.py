@@ -1,4 +1,7 @@
-"""Everything lies below ``SERVING_ROOT``; ``SERVING_S3`` are the options of an S3Storage."""
+"""Everything lies below ``SERVING_ROOT``.
+
+``SERVING_S3`` and ``SERVING_MOGILEFS`` are options of an S3Storage and a MogileFSStorage, as JSON.
+"""
 
 from __future__ import annotations
 
@@ -82,3 +85,10 @@ if "SERVING_S3" in os.environ:
         "reproxy-s3": {"access": "public", "urls": True, "offload": "x-reproxy-url"},
         "redirect-s3": {"access": "public", "urls": True, "offload": "redirect"},
     }
+if "SERVING_MOGILEFS" in os.environ:
+    MOGILEFS = {
+        "BACKEND": "storages.backends.mogilefs.MogileFSStorage",
+        "OPTIONS": json.loads(os.environ["SERVING_MOGILEFS"]),
+    }
+    STORAGES |= {"mogile": MOGILEFS}
+    STORAGES_SERVE |= {"mogile": {"access": "public", "urls": True, "offload": "x-reproxy-url"}}
