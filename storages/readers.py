@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from storages.hooks import Hooks
 
-__all__ = ["ChunkReader", "Entry", "RangeReader", "Reader", "Stat"]
+__all__ = ["ChunkReader", "Entry", "HeldReader", "RangeReader", "Reader", "Stat"]
 
 # So much is asked for at once where everything is wanted.
 _LARGE_BLOCK = 16 * BLOCK
@@ -102,6 +102,29 @@ class ChunkReader:
             self._close()
 
 
+class HeldReader:
+    """A :class:`Reader` of a small file that has come whole."""
+
+    def __init__(self, stat: Stat, content: bytes, offset: int = 0) -> None:
+        self.stat = stat
+        self._content = content
+        self._position = offset
+
+    def seek(self, offset: int) -> None:
+        """Go on from there."""
+        self._position = offset
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
+        data = self._content[self._position : self._position + len(buffer)]
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Nothing is held that could be given back."""
+
+
 class RangeReader(io.RawIOBase):
     """A seekable raw file over streams that start anywhere.
 
@@ -163,9 +186,7 @@ class RangeReader(io.RawIOBase):
             raise Corrupt(
                 f"The file ended after {self._position} of {self.stat.size} bytes.",
             ).locate("read", self._key, repr(self._storage))
-        self._position += count
-        self._stream_position = self._position
-        self._moved(count)
+        self.took(count)
         if self._position >= self.stat.size and not hasattr(self._reader, "seek"):
             self._drop()
         return count
@@ -173,10 +194,20 @@ class RangeReader(io.RawIOBase):
     def on_disk(self) -> io.FileIO | None:
         """Return the file on this disk that is read, standing where this stands, if there is one.
 
-        For who sends it by its descriptor; it is closed with this.
+        For who sends it by its descriptor, or tells with ``took`` what was read of it. It is closed
+        with this.
         """
         file: io.FileIO | None = getattr(self._reader, "file", None)
-        return file if self._stream_position == self._position else None
+        if file is not None and self._stream_position != self._position:
+            file.seek(self._position)
+            self._stream_position = self._position
+        return file
+
+    def took(self, count: int) -> None:
+        """Go on: somebody has read so many bytes of the file ``on_disk``."""
+        self._position += count
+        self._stream_position = self._position
+        self._moved(count)
 
     def readall(self) -> bytes:
         """Return everything from the position to the end."""

@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from storages import names
 from storages.errors import Changed
 from storages.readers import RangeReader, Stat
-from storages.serving.bodies import FIRST, AsyncBody, Body
+from storages.serving.bodies import BLOCK, AsyncBody, Body
 from storages.serving.conditions import Validators
 from storages.serving.headers import content_disposition, is_inline, media_type, put
 from storages.serving.ranges import Span, Wanted, parse, resolve
@@ -58,7 +58,7 @@ class FileAnswer(StreamingHttpResponse):
     a stream like any.
     """
 
-    block_size = FIRST
+    block_size = BLOCK
 
     def __init__(self, body: Body, file: io.FileIO) -> None:
         super().__init__(body)
@@ -137,7 +137,7 @@ def _whole(request: HttpRequest, wish: Wish, raw: RangeReader) -> HttpResponseBa
     raw.seek(0)  # a range was asked for that is not sent: the file stands there
     file = None if isinstance(request, ASGIRequest) else raw.on_disk()
     response: HttpResponseBase
-    if file is not None and stat.size > FIRST:
+    if file is not None and stat.size > BLOCK:
         response = FileAnswer(body, file)
     else:
         response = _streamed(request, wish, body)
@@ -169,7 +169,7 @@ def _several(
 
 
 def _streamed(request: HttpRequest, wish: Wish, body: Body) -> HttpResponseBase:
-    if body.length <= FIRST:
+    if body.length <= BLOCK:
         # The reader is given back at once.
         return HttpResponse(b"".join(body))
     body.begin()

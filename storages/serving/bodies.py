@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
 
     from storages.readers import RangeReader
 
-__all__ = ["AsyncBody", "Body"]
+__all__ = ["BLOCK", "MOST", "AsyncBody", "Body"]
 
-#: What is read for the first block, and the most that is read for one.
-FIRST = 64 * 1024
-MOST = 512 * 1024
+#: Bytes of a block. Larger ones are new memory from the system each time, which costs as much as
+#: the bytes do.
+BLOCK = 64 * 1024
+#: Blocks that a thread may read for an event loop at a time, for so many seconds: each turn of
+#: threads costs as much as reading some from a disk.
+MOST = 16
+_PATIENCE = 0.05
 
 
 class Body:
@@ -44,6 +50,7 @@ class Body:
         self._left = self.length
         self._blocks = self._read(parts, end)
         self._begun = b""
+        self._buffer = bytearray(min(BLOCK, self.length))
         self._reading = threading.Lock()
         self._closed = False
 
@@ -91,27 +98,31 @@ class Body:
                 self._reading.release()
 
     def _read(self, parts: Sequence[tuple[bytes, Span]], end: bytes) -> Iterator[bytes]:
-        size = FIRST
         for before, span in parts:
             if before:
                 yield before
             self._raw.seek(span.start)
-            left = len(span)
-            while left:
-                block = self._block(min(size, left))
-                left -= len(block)
-                size = min(4 * size, MOST)
+            position = span.start
+            while position < span.end:
+                block = self._block(min(BLOCK, span.end - position))
+                position += len(block)
                 yield block
         if end:
             yield end
 
     def _block(self, size: int) -> bytes:
-        block = bytearray(size)
-        view = memoryview(block)
+        """Return the next ``size`` bytes; perhaps less from a disk."""
+        file = self._raw.on_disk()
+        if file is not None:
+            # Straight from the disk. What is wrong there is for the reader to find and to say.
+            with suppress(OSError):
+                if data := file.read(size):
+                    self._raw.took(len(data))
+                    return data
+        block = memoryview(self._buffer)[:size]
         count = 0
-        # A full block, or what there is: the next one may be long in coming.
         while count < size:
-            count += self._raw.readinto(view[count:])
+            count += self._raw.readinto(block[count:])
         return bytes(block)
 
 
@@ -120,24 +131,36 @@ class AsyncBody:
 
     def __init__(self, body: Body, *, thread_sensitive: bool) -> None:
         self._body = body
-        self._next = sync_to_async(lambda: next(body, b""), thread_sensitive=thread_sensitive)
+        self._batch: deque[bytes] = deque()
+        self._more = sync_to_async(self._read, thread_sensitive=thread_sensitive)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        block = self._body.at_once()
-        if block is None:
-            try:
-                block = await self._next()
-            except BaseException:
-                # The client went away, perhaps while a thread reads. Closing may wait: not here.
-                with suppress(RuntimeError):  # the loop is ending
-                    asyncio.get_running_loop().run_in_executor(None, self._body.close)
-                raise
+        if not self._batch:
+            block = self._body.at_once()
+            if block is not None:
+                self._batch.append(block)
+            else:
+                try:
+                    await self._more()
+                except BaseException:
+                    # The client went away, perhaps while a thread reads. Closing may take a while.
+                    with suppress(RuntimeError):  # the loop is ending
+                        asyncio.get_running_loop().run_in_executor(None, self._body.close)
+                    raise
+        block = self._batch.popleft() if self._batch else b""
         if not block:
             raise StopAsyncIteration
         return block
+
+    def _read(self) -> None:
+        until = time.monotonic() + _PATIENCE
+        for block in self._body:
+            self._batch.append(block)
+            if len(self._batch) >= MOST or time.monotonic() > until:
+                break
 
     def close(self) -> None:
         """Give back what the store's reader holds."""
