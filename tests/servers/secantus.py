@@ -126,13 +126,13 @@ class SecantusAuth(Secantus):
                 for user, password in self.passwords.items():
                     role = {"role": self._roles[user], "db": "admin"}
                     client.admin.command("createUser", user, pwd=password, roles=[role])
-            self.stop()
+            self.kill()  # which is quicker than stopping it
             self._knows_users = True
         super().start()
 
     def command(self) -> list[str]:
-        """Ask for passwords once there are any."""
-        return [*super().command(), *(["--auth"] if self._knows_users else [])]
+        """Ask for passwords once there are any; until then lose nothing."""
+        return [*super().command(), "--auth" if self._knows_users else "--sync-on-commit"]
 
     def uri_of(self, user: str, password: str | None = None) -> str:
         """The connection string with which ``user`` logs in."""
