@@ -16,8 +16,9 @@ from django.test import override_settings
 
 from storages.backends.mogile import MogileFSStorage as Alias
 from storages.backends.mogilefs import MogileFSStorage
-from storages.errors import NotFound, OptionError, StorageError
+from storages.errors import NotFound, OptionError, StorageError, Unavailable
 from tests.backends.mogile_place import Place, Storage
+from tests.servers.http import Reply
 
 MiB = 1024 * 1024
 
@@ -288,6 +289,22 @@ def test_an_old_tracker_without_file_info(storage: Storage, place: Place) -> Non
     with pytest.raises(NotFound):
         storage.size("d/no.txt")
     assert "error file_info" in place.cluster.all_fired()
+
+
+def test_an_old_tracker_and_nodes_that_are_down(place: Place) -> None:
+    """Another copy is asked for the length; when none answers it is not known."""
+    storage = place.storage(mogile_class="two")
+    storage.save("a.txt", ContentFile(b"content"))
+    place.cluster.settle()
+    first, second = place.cluster.devices(place.domain, "a.txt")
+    place.cluster.fault_both("error", "unknown_command", "file_info", 99)
+    place.fail(lambda _: Reply(500), first - 1)
+    while not place.between[first - 1].requests:
+        assert place.storage().size("a.txt") == 7
+    place.fail(lambda _: Reply(200, chunked=True), second - 1)
+    with pytest.raises(Unavailable):
+        storage.size("a.txt")
+    assert place.cluster.all_fired()
 
 
 def test_keys_of_other_programs_are_not_listed(storage: Storage, place: Place) -> None:

@@ -222,9 +222,10 @@ def test_the_stray_answer_of_a_refused_rename(storage: Storage, place: Place, wh
         with pytest.raises(AlreadyExists):
             storage.move(name, "d/a.txt")
         assert other.exists("d/a.txt")
-    assert len(place.keys()) == 6
     if whom == "any":
         assert "stray any" in place.cluster.all_fired()
+    place.cluster.clear()  # the next one would hit this test
+    assert len(place.keys()) == 6
 
 
 # ----------------------------------------------------------------------------------- refusals
