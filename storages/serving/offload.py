@@ -46,6 +46,10 @@ def offloaded(request: HttpRequest, wish: Wish) -> HttpResponseBase | None:
     if request.method == "HEAD" and fetched:
         # Signed URLs are often for GET only; and Perlbal would fetch the file.
         return None
+    if method == "x-reproxy-url" and "Range" in request.headers:
+        # Of the conditions Perlbal passes on none, If-Range neither; as a node it takes the end of
+        # a file for its beginning; and a part never has the expected size.
+        return None
     if wish.place.fallback is not None:
         wish.storage.stat(wish.key)
     return _METHODS[method](wish)
@@ -53,6 +57,8 @@ def offloaded(request: HttpRequest, wish: Wish) -> HttpResponseBase | None:
 
 def _response(wish: Wish, more: Mapping[str, str]) -> HttpResponseBase:
     response = HttpResponse()
+    # Else a server may send this in chunks, and Perlbal passes on that header with the file.
+    response.headers["Content-Length"] = "0"
     put(response, headers_of(wish, media_type(names.content_type(wish.key))))
     put(response, more)
     return response
