@@ -11,7 +11,7 @@ servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe se
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-http clean
+.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-http bench-static clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench-ftp   FTP beside curl, ftplib and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-mogilefs  MogileFS beside curl to a storage node (ARGS=...)"
 	@echo "make bench-http  the backends that speak HTTP beside curl (ARGS=...)"
+	@echo "make bench-static  collectstatic beside django-storages 1.14 (ARGS=...)"
 	@echo "make clean  remove everything that these made"
 
 demo:
@@ -65,6 +66,11 @@ bench-http:
 	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/npm.py $(npm_servers)
 	@$(run) benchmarks/over_http.py $(ARGS)
+
+bench-static:
+	@$(PYTHON) tools/environment.py dev
+	@$(PYTHON) tools/debian.py
+	@$(run) benchmarks/collectstatic.py $(ARGS)
 
 clean:
 	rm -rf .venv .cache .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov

@@ -88,13 +88,13 @@ def is_stored(storage: StaticFilesMixin, key: str, draft: Draft, known: Stat | N
             return False
         algorithm, _, digest = (known.checksum or "").partition(":")
         if digest and algorithm in hashlib.algorithms_available:
-            return _digest(algorithm, body) == digest
+            same = _digest(algorithm, body) == digest
+            if same or storage._is_digest(key):  # noqa: SLF001
+                return same
         if body is source and _digest("md5", source)[:_IN_NAME] in posixpath.basename(key):
             return True
-        if draft.made:
-            return storage._holds(key, source)  # noqa: SLF001
         # What a listing does not tell, the file's own status may.
-        modified = known.modified or storage.stat(key).modified
+        modified = None if draft.made else known.modified or storage.stat(key).modified
         if modified is None:
             return storage._holds(key, source)  # noqa: SLF001
         return modified.replace(microsecond=0) >= draft.modified

@@ -159,6 +159,10 @@ class StaticFilesMixin(BaseStorage):
         """Give what the store gets for ``source``, and of which it tells size and digest."""
         return nullcontext(source)
 
+    def _is_digest(self, key: str) -> bool:  # noqa: ARG002
+        """Tell whether what the listing gives as the file's digest is one, when it differs."""
+        return True
+
     def _local_time(self, timestamp: float) -> datetime:
         """Return the time as ``get_modified_time`` does."""
         return self._time(datetime.fromtimestamp(timestamp, tz=timezone.utc), "modified")

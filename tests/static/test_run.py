@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from django.core.files.storage import InMemoryStorage
 from django.core.management import CommandError, call_command
 
 from storages import events
+from storages.backends.s3 import S3StaticStorage, reading
 from storages.backends.sftp import SFTPStorage
 from storages.errors import OptionError, SourceChanged, Unavailable
 from storages.static import StaticFilesMixin, command, uploading
@@ -107,6 +109,31 @@ def test_compressed(in_s3: Project) -> None:
     assert zipped.asked(manifest=True) == {"walk": 1}
     zipped.write("css/long.css", b"b { }" * 1000)
     assert "1 static file copied" in zipped.collect(manifest=True)
+
+
+def test_encrypted_by_the_bucket(in_s3: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where ETags turn out to be no MD5, since S3 encrypts with KMS, sizes and times decide."""
+    options = in_s3.place.options
+    client = shared(Moto).client()
+    client.put_bucket_encryption(
+        Bucket=options["bucket_name"],
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+        },
+    )
+    in_s3.collect()
+    client.close()
+    listed = reading.listed
+    monkeypatch.setattr(
+        reading, "listed", lambda *given: replace(listed(*given), checksum=f"md5:{'0' * 32}")
+    )
+    assert in_s3.asked() == {"walk": 1}
+    assert f"0 static files copied, {len(FILES)} unmodified" in in_s3.collect()
+    in_s3.write("css/b.css", FILES["css/b.css"][::-1], later=60)
+    assert "1 static file copied" in in_s3.collect()
+    # Without such encryption, another MD5 is another content.
+    monkeypatch.setattr(S3StaticStorage, "_head", lambda *_: {})
+    assert f"{len(FILES)} static files copied" in in_s3.collect()
 
 
 def test_made_again_when_lost(in_s3: Project) -> None:

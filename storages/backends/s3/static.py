@@ -28,6 +28,16 @@ class S3StaticStorage(StaticFilesMixin, S3Storage):
         with encoded(self, source, parameters) as (body, _):
             yield body
 
+    def _is_digest(self, key: str) -> bool:
+        """Ask for the object, until one turns out to be encrypted: then ETags are no MD5."""
+        if "_encrypts" not in self.__dict__:
+            answer = self._head(self._key(key))
+            method = str(answer.get("ServerSideEncryption") or "")
+            if not (method.startswith("aws:kms") or answer.get("SSECustomerAlgorithm")):
+                return True
+            self.__dict__["_encrypts"] = True
+        return False
+
 
 class S3ManifestStaticStorage(ManifestStaticFilesMixin, S3StaticStorage):  # type: ignore[misc]
     """:class:`S3StaticStorage` with the hash of a file's content in its name."""
