@@ -15,9 +15,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
-from storages.errors import StorageError, Timeout, Unavailable
+from storages.errors import AlreadyExists, StorageError, Timeout, Unavailable
 
-__all__ = ["NO_RETRY", "Retry", "deadline", "grace", "remaining", "repeat", "timeout"]
+__all__ = [
+    "NO_RETRY",
+    "Retry",
+    "deadline",
+    "grace",
+    "remaining",
+    "repeat",
+    "repeat_creation",
+    "timeout",
+]
 
 T = TypeVar("T")
 
@@ -66,6 +75,32 @@ def repeat(policy: Retry, request: Callable[[], T]) -> T:
             pause = policy.pause(attempt, error)
             if pause is None or not sleep(pause):
                 raise
+
+
+def repeat_creation(
+    policy: Retry, create: Callable[[], object], is_done: Callable[[], bool]
+) -> None:
+    """Repeat what creates a file, which may meet its own first attempt, whose answer was lost.
+
+    ``is_done`` then tells whether what is there is what was to be created. Raises AlreadyExists,
+    and an Unavailable that is final: nobody else is to begin anew, as if for the first time.
+    """
+    attempts = 0
+
+    def attempt() -> None:
+        nonlocal attempts
+        attempts += 1
+        try:
+            create()
+        except AlreadyExists:
+            if attempts == 1 or not is_done():
+                raise
+
+    try:
+        repeat(policy, attempt)
+    except Unavailable as error:
+        error.final = True
+        raise
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 from collections.abc import Iterator
@@ -298,3 +299,37 @@ def test_what_has_been_repeated_is_not_begun_anew() -> None:
     error = Unavailable()
     error.final = True
     assert Retry(attempts=3).pause(1, error) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "is_done", "raised"),
+    [
+        (Unavailable(), True, None),
+        (Unavailable(), False, AlreadyExists),
+        (None, True, AlreadyExists),
+    ],
+)
+def test_a_creation_that_meets_its_own_first_attempt_is_done(
+    first: Exception | None, is_done: bool, raised: type[Exception] | None
+) -> None:
+    """Only an attempt after the first can, and only if what is there is what was to be created."""
+    answers = iter([*filter(None, [first]), AlreadyExists()])
+    expected = pytest.raises(raised) if raised else contextlib.nullcontext()
+
+    def create() -> None:
+        raise next(answers)
+
+    with expected:
+        retry.repeat_creation(Retry(backoff=0.001), create, lambda: is_done)
+    assert next(answers, None) is None
+
+
+def test_a_creation_that_never_succeeds_is_not_begun_anew() -> None:
+    """As if for the first time: it would then take its own file for somebody else's."""
+
+    def create() -> None:
+        raise Unavailable
+
+    with pytest.raises(Unavailable) as caught:
+        retry.repeat_creation(Retry(attempts=2, backoff=0.001), create, lambda: False)
+    assert caught.value.final

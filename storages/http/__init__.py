@@ -16,11 +16,13 @@ from storages.http.addresses import (
 )
 from storages.http.answers import Answer, status_of
 from storages.http.bodies import Body, Multipart, Related
+from storages.http.login import BasicLogin
 from storages.http.reading import Verified
 from storages.http.storage import HTTPStorage, basic, bearer
 
 __all__ = [
     "Answer",
+    "BasicLogin",
     "Body",
     "HTTPStorage",
     "Multipart",

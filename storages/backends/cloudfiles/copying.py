@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from storages import retry
 from storages.backends.cloudfiles import large, turns
 from storages.backends.cloudfiles.reading import length_of
-from storages.errors import AlreadyExists, Unavailable
+from storages.errors import AlreadyExists
 from storages.http import Answer, quoted
 
 if TYPE_CHECKING:
@@ -31,23 +32,11 @@ _COPIED = (
 
 def copy(storage: CloudFilesStorage, key: str, target: str, *, overwrite: bool) -> None:
     """Copy an object. Raises AlreadyExists, NotFound, IsADirectory."""
-    attempts = 0
-
-    def attempt() -> None:
-        nonlocal attempts
-        attempts += 1
-        try:
-            _once(storage, key, target, overwrite=overwrite)
-        except AlreadyExists:
-            # A repeated copy may meet its own first attempt, whose answer was lost.
-            if attempts == 1 or not _is_copy(storage, key, target):
-                raise
-
-    try:
-        retry.repeat(storage.retry, attempt)
-    except Unavailable as error:
-        error.final = True
-        raise
+    retry.repeat_creation(
+        storage.retry,
+        partial(_once, storage, key, target, overwrite=overwrite),
+        partial(_is_copy, storage, key, target),
+    )
 
 
 def _once(storage: CloudFilesStorage, key: str, target: str, *, overwrite: bool) -> None:

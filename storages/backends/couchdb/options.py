@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 
 from storages.errors import OptionError
-from storages.http import HTTPStorage, web_address
+from storages.http import BasicLogin, web_address
 from storages.options import Option, type_name, unknown_options
 
 __all__ = ["CouchDBOptions"]
@@ -43,10 +43,11 @@ def _told() -> Mapping[str, Any]:
     return told
 
 
-class CouchDBOptions(HTTPStorage, settings_prefix="COUCHDB_STORAGE"):
+class CouchDBOptions(BasicLogin, settings_prefix="COUCHDB_STORAGE"):
     """Every option, declared once."""
 
     extra: ClassVar[str] = "couchdb"
+    address: ClassVar[str] = "server"
 
     server: str = _couch_option(
         settings=("COUCHDB_DEFAULT_SERVER",),

@@ -13,7 +13,7 @@ from storages.backends.couchdb.options import CouchDBOptions
 from storages.base import Entry, Reader, Source, Stat
 from storages.errors import AlreadyExists, Corrupt, NotFound, StorageError, Unavailable
 from storages.files import StorageFile
-from storages.http import Answer, Related, basic, quoted, split_credentials, with_query
+from storages.http import Answer, Related, quoted, with_query
 from storages.http.answers import words
 
 __all__ = ["CouchDBFile", "CouchDBStorage"]
@@ -223,22 +223,10 @@ class CouchDBStorage(CouchDBOptions):
 
     @property
     def _database_url(self) -> str:
-        return f"{split_credentials(self.server)[0]}/{quoted(self.database)}"
+        return f"{self.server_url}/{quoted(self.database)}"
 
     def _url(self, key: str) -> str:
         return f"{self._database_url}/{quoted(documents.identity(key))}"
-
-    def _authorization(self) -> Mapping[str, str]:
-        if self.username is not None:
-            return basic(self.username, self.password or "")
-        _, found = split_credentials(self.server)
-        return basic(*found) if found else {}
-
-    def _clean(self, text: str) -> str:
-        text = super()._clean(text)
-        _, found = split_credentials(self.server)
-        # As storages.redact does with a password that is an option.
-        return text.replace(found[1], "***") if found and len(found[1]) > 2 else text  # noqa: PLR2004
 
     def _refusal(self, answer: Answer) -> StorageError:
         error = super()._refusal(answer)
@@ -251,10 +239,3 @@ class CouchDBStorage(CouchDBOptions):
         if answer.status == _BAD_REQUEST and _DAMAGED in answer.content:
             return Corrupt(error.message)
         return error
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """Return what a migration needs, without the password that a URL may hold."""
-        path, positional, given = super().deconstruct()
-        if "server" in given:
-            given["server"] = split_credentials(given["server"])[0]
-        return path, positional, given

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 
 from storages.backends.ipfs.addresses import api_address, gateway_address, is_multiaddr
 from storages.errors import OptionError
-from storages.http import HTTPStorage, web_address
+from storages.http import BasicLogin, web_address
 from storages.options import Option, option
 
 __all__ = ["IPFSOptions"]
@@ -39,10 +39,11 @@ def _version(value: int) -> int:
     return value
 
 
-class IPFSOptions(HTTPStorage, settings_prefix="IPFS_STORAGE"):
+class IPFSOptions(BasicLogin, settings_prefix="IPFS_STORAGE"):
     """Every option, declared once."""
 
-    extra = "ipfs"
+    extra: ClassVar[str] = "ipfs"
+    address: ClassVar[str] = "api_url"
 
     api_url: str = option(
         default="http://127.0.0.1:5001/api/v0",

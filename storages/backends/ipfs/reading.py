@@ -8,26 +8,7 @@ from storages.http import Answer
 from storages.readers import Stat
 from storages.staging import BLOCK
 
-__all__ = ["Small", "Streamed"]
-
-
-class Small:
-    """A file that has been read whole, and verified."""
-
-    def __init__(self, stat: Stat, content: bytes) -> None:
-        self.stat = stat
-        self._rest = memoryview(content)
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    def close(self) -> None:
-        """Forget it."""
-        self._rest = memoryview(b"")
+__all__ = ["Streamed"]
 
 
 class Streamed:

@@ -15,7 +15,7 @@ from storages.backends.ipfs import cids
 from storages.backends.ipfs.checks import check_field
 from storages.backends.ipfs.options import IPFSOptions
 from storages.backends.ipfs.pinning import PinningService
-from storages.backends.ipfs.reading import Small, Streamed
+from storages.backends.ipfs.reading import Streamed
 from storages.backends.ipfs.sayings import kind_of_words
 from storages.backends.ipfs.toolkit import Ranged, Toolkit, client_of
 from storages.errors import Corrupt, IsADirectory, NotFound, StorageError
@@ -24,14 +24,12 @@ from storages.http import (
     Answer,
     Multipart,
     Verified,
-    basic,
     bearer,
     quoted,
-    split_credentials,
     with_query,
 )
 from storages.http.answers import words
-from storages.readers import Entry, Reader, Stat
+from storages.readers import Entry, HeldReader, Reader, Stat
 from storages.staging import Source, staged
 
 if TYPE_CHECKING:
@@ -97,7 +95,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
             head = _read_up_to(answer, cids.LEAF + 1)
             if len(head) <= cids.LEAF and self._is_whole(key, head):
                 answer.close()
-                return Small(self._stat_of(key, len(head)), head)
+                return HeldReader(self._stat_of(key, len(head)), head)
         if size is None:
             # Nothing else tells a whole file from one that broke off.
             size = int(self._told_of(key)["Size"])
@@ -302,7 +300,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         return {**super().__getstate__(), "_made": None}
 
     def _url(self, command: str, query: Mapping[str, Any]) -> str:
-        return with_query(f"{split_credentials(self.api_url)[0]}/{command}", query)
+        return with_query(f"{self.server_url}/{command}", query)
 
     # --------------------------------------------------------------- the server
 
@@ -317,17 +315,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         )
 
     def _authorization(self) -> Mapping[str, str]:
-        if self.token:
-            return bearer(self.token)
-        if self.username is not None:
-            return basic(self.username, self.password or "")
-        _, found = split_credentials(self.api_url)
-        return basic(*found) if found else {}
-
-    def _clean(self, text: str) -> str:
-        text = super()._clean(text)
-        _, found = split_credentials(self.api_url)
-        return text.replace(found[1], "***") if found and found[1] else text
+        return bearer(self.token) if self.token else super()._authorization()
 
     def _refusal(self, answer: Answer) -> StorageError:
         error = super()._refusal(answer)
@@ -343,10 +331,8 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         return known
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """Return what a migration needs, without the password that a URL may hold."""
+        """Return what a migration needs, without passwords and clients."""
         path, positional, given = super().deconstruct()
-        if "api_url" in given:
-            given["api_url"] = split_credentials(given["api_url"])[0]
         # A path says what to make; an object may hold a password, and no migration can hold it.
         if not isinstance(given.get("client"), str):
             given.pop("client", None)

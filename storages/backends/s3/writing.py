@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from storages.backends.s3 import conditions, multipart
@@ -12,7 +13,7 @@ from storages.backends.s3.chunks import ChunkedBody
 from storages.backends.s3.encoding import encoded
 from storages.backends.s3.faults import Conflict, code_of
 from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
-from storages.retry import repeat, sleep
+from storages.retry import repeat_creation, sleep
 from storages.staging import BLOCK, Source, Spool
 
 if TYPE_CHECKING:
@@ -140,23 +141,11 @@ def _put_in_chunks(
 
 def copy_object(storage: S3Storage, key: str, target: str, *, overwrite: bool) -> None:
     """Copy ``key`` to ``target`` within S3. Raises NotFound, and AlreadyExists unless overwrite."""
-    attempts = 0
-
-    def attempt() -> None:
-        nonlocal attempts
-        attempts += 1
-        try:
-            _copy_once(storage, key, target, overwrite=overwrite)
-        except AlreadyExists:
-            # A repeated copy may meet its own first attempt, whose answer was lost.
-            if attempts == 1 or not _is_copy(storage, key, target):
-                raise
-
-    try:
-        repeat(storage.retry, attempt)
-    except Unavailable as error:
-        error.final = True
-        raise
+    repeat_creation(
+        storage.retry,
+        partial(_copy_once, storage, key, target, overwrite=overwrite),
+        partial(_is_copy, storage, key, target),
+    )
 
 
 def _is_copy(storage: S3Storage, key: str, target: str) -> bool:

@@ -8,7 +8,7 @@ from storages.errors import Corrupt
 from storages.readers import Reader, Stat
 from storages.staging import BLOCK
 
-__all__ = ["Guarded", "Small"]
+__all__ = ["Guarded"]
 
 #: When a share turns out to be damaged after the body has begun, the gateway puts this into it.
 PROBLEM = b"problem during download\n"
@@ -61,26 +61,3 @@ class Guarded:
         """Give back the stream."""
         self._held.clear()
         self._reader.close()
-
-
-class Small:
-    """A reader of a file that came whole with the answer."""
-
-    def __init__(self, stat: Stat, content: bytes, offset: int) -> None:
-        self.stat = stat
-        self._content = content
-        self._position = offset
-
-    def seek(self, offset: int) -> None:
-        """Go on from there."""
-        self._position = offset
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
-        data = self._content[self._position : self._position + len(buffer)]
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        """Nothing is held."""

@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from storages import names
 from storages.backends.tahoe import caps
 from storages.backends.tahoe.numbering import NumberedNames
-from storages.backends.tahoe.reading import Guarded, Small
+from storages.backends.tahoe.reading import Guarded
 from storages.backends.tahoe.requests import TahoeRequests
 from storages.errors import (
     AlreadyExists,
@@ -24,7 +24,7 @@ from storages.errors import (
 )
 from storages.events import logger
 from storages.http import Answer, quoted
-from storages.readers import Entry, Reader, Stat
+from storages.readers import Entry, HeldReader, Reader, Stat
 from storages.retry import repeat
 from storages.staging import Source
 
@@ -69,7 +69,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         reader = self._open_range(url, stat=stat, offset=start, size=unknown)
         if whole:
             reader.close()
-            return Small(reader.stat, whole[0], offset)
+            return HeldReader(reader.stat, whole[0], offset)
 
         def again(length: int) -> bytes:
             return self._ask("GET", url, headers={"Range": f"bytes=-{length}"}).content
