@@ -77,3 +77,4 @@ class HashedContract(MogileFSPlace, StorageContract, unittest.TestCase):
     more: ClassVar[dict[str, Any]] = {"mogile_class": "hashed-two"}
     integrity = "md5"
     slow = False
+    model_examples = 5

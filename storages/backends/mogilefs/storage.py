@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,8 +52,6 @@ _HASHED = 10 * 1024 * 1024
 _COLUMN = 255
 #: What a command answers that has been carried out already.
 _DONE = {NO_TEMPORARY_FILE, "unknown_key", "key_exists"}
-
-_making = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -356,13 +353,15 @@ class MogileFSStorage(MogileFSOptions):
     def _cluster(self) -> Cluster:
         """The connections that the options and settings of this moment ask for."""
         wanted = tuple(self.trackers), self.connect_timeout, self.tracker_timeout
-        with _making:
-            known: tuple[Any, Cluster] | None = self.__dict__.get("_clusters")
-            if known is None or known[0] != wanted:
-                library("requests", self.extra)  # said at the first use, whatever it is
-                if known is not None:
-                    known[1].trackers.close()
-                known = self.__dict__["_clusters"] = wanted, Cluster(*wanted)
+        known: tuple[Any, Cluster] | None = self.__dict__.get("_clusters")
+        if known is None or known[0] != wanted:
+            library("requests", self.extra)  # said at the first use, whatever it is
+            made = wanted, Cluster(*wanted)
+            if known is not None:
+                known[1].trackers.close()
+                self.__dict__["_clusters"] = made
+            # Threads that begin together share one.
+            known = self.__dict__.setdefault("_clusters", made)
         return known[1]
 
     def close(self) -> None:
