@@ -50,7 +50,7 @@ class Body:
         self._left = self.length
         self._blocks = self._read(parts, end)
         self._begun = b""
-        self._buffer = bytearray(min(BLOCK, self.length))
+        self._buffer: bytearray | None = None
         self._reading = threading.Lock()
         self._closed = False
 
@@ -119,6 +119,8 @@ class Body:
                 if data := file.read(size):
                     self._raw.took(len(data))
                     return data
+        if self._buffer is None:
+            self._buffer = bytearray(BLOCK)
         block = memoryview(self._buffer)[:size]
         count = 0
         while count < size:
