@@ -1,18 +1,13 @@
-"""What all chapters of the contract share: the hooks, the declared capabilities, the helpers.
-
-A capability is declared by the class that runs the contract and never guessed: where a storage
-cannot do something, the contract asserts what it does instead, so a change is noticed either way.
-"""
+"""What all chapters of the contract share: the hooks and the helpers."""
 
 from __future__ import annotations
 
 import gc
-import os
 import random
 import unittest
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from unittest import mock
 from urllib.parse import unquote, urlsplit
 from warnings import catch_warnings, simplefilter
@@ -21,6 +16,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
 from storages.errors import StorageError
+from storages.testing.capabilities import Capabilities, SameName
 from storages.testing.threads import run_threads
 
 __all__ = ["ContractCase", "Listing", "SameName", "listing_of"]
@@ -33,11 +29,6 @@ else:
 #: What listdir() returns, as sets.
 Listing = tuple[set[str], set[str]]
 
-SameName = Literal["alternative", "overwrite", "content-addressed"]
-
-SLOW = os.environ.get("STORAGES_CONTRACT_SLOW", "1") != "0"
-HUGE = os.environ.get("STORAGES_CONTRACT_HUGE", "0") != "0"
-
 
 def listing_of(names: Iterable[str], directory: str) -> Listing:
     """Return what listdir(``directory``) says when exactly the files ``names`` are stored."""
@@ -47,147 +38,13 @@ def listing_of(names: Iterable[str], directory: str) -> Listing:
     return directories, {rest for rest in rests if "/" not in rest}
 
 
-class ContractCase(_Base):
+class ContractCase(Capabilities, _Base):
     """The hooks, capabilities and helpers that every chapter of the contract builds on.
 
     A class that runs the contract derives from :class:`storages.testing.StorageContract` and from
     a ``unittest.TestCase``, defines :meth:`make_storage`, and declares what differs from the
-    defaults below.
+    defaults of :class:`storages.testing.capabilities.Capabilities`.
     """
-
-    # What the storage promises ------------------------------------------------------------------
-
-    same_name: ClassVar[SameName] = "alternative"
-    """What saving a name twice does: the second file gets another name, replaces the first, or
-    names follow the content (the same content has one name, different contents never collide)."""
-
-    accepts_any_content: ClassVar[bool] = True
-    """False: some contents are refused (with ValueError); then define :meth:`make_content`."""
-
-    minimum_size: ClassVar[int] = 0
-    """The size of the smallest content that is accepted."""
-
-    keeps_names: ClassVar[bool] = True
-    """False: ``save`` returns another name than it was given though that is free; then define
-    :meth:`expected_name`."""
-
-    opens_for_writing: ClassVar[bool] = True
-    """Whether ``open()`` knows the modes w, x, a and r+. False: they raise, before any I/O."""
-
-    lists: ClassVar[bool] = True
-    """Whether there are directories, which can be listed. False: ``listdir``, ``scandir`` and
-    ``walk`` raise NotImplementedError; then define :meth:`all_names` to ask behind its back."""
-
-    copies: ClassVar[bool] = True
-    """Whether ``copy`` and ``move`` work. False: they raise NotImplementedError, because a name
-    cannot be chosen."""
-
-    forgets_deleted: ClassVar[bool] = True
-    """Whether a deleted file cannot be read any more. False: it does not exist, but its content
-    may be there until it is collected."""
-
-    missing: ClassVar[tuple[type[OSError], ...]] = (FileNotFoundError,)
-    """What opening a file that nobody has stored raises; with TimeoutError where the store may
-    wait for somebody to store it."""
-
-    extended: ClassVar[bool] = True
-    """Whether the storage has this package's additions to Django's API: ``stat``, ``scandir``,
-    ``walk``, ``copy``, ``move``, ``delete_many``, ``close``, the async twins, and its errors."""
-
-    case_sensitive: ClassVar[bool] = True
-    """Whether names that differ in case only are different files."""
-
-    keeps_unicode_form: ClassVar[bool] = True
-    """Whether the NFC and NFD forms of one name are different files."""
-
-    max_component: ClassVar[int | None] = 255
-    """How many bytes one component of a name may have; None: no limit of its own."""
-
-    max_name: ClassVar[int | None] = None
-    """How many characters a whole name may have; None: no limit worth testing."""
-
-    nests_in_files: ClassVar[bool] = False
-    """Whether ``a`` and ``a/b`` can both be files (as in object stores)."""
-
-    real_directories: ClassVar[bool] = False
-    """Whether a directory can exist without a file in it."""
-
-    directory_removed_with_last_file: ClassVar[bool] = True
-    """Whether deleting the last file in a directory removes the directory."""
-
-    deletes_files_only: ClassVar[bool] = False
-    """Whether deleting a directory that has files does nothing, instead of being refused (object
-    stores do not know directories, and do not tell what was not there to be deleted)."""
-
-    lists_missing_as_empty: ClassVar[bool] = False
-    """Whether a missing directory is listed as empty. False: FileNotFoundError."""
-
-    supports_times: ClassVar[frozenset[str]] = frozenset({"modified", "created"})
-    """Which of the times "modified", "created" and "accessed" are known; asking for another
-    raises NotImplementedError."""
-
-    clock_tolerance: ClassVar[float] = 2.0
-    """By how many seconds the times may differ from this machine's clock."""
-
-    has_paths: ClassVar[bool] = False
-    """Whether ``path()`` works: the files lie on a local disk."""
-
-    has_urls: ClassVar[bool] = True
-    """Whether the storage gives files URLs when it is configured to (see
-    :meth:`make_storage_with_base_url`). False: ``url()`` always raises."""
-
-    keeps_content_type: ClassVar[bool] = False
-    """Whether the content type is stored with the file and told by ``stat``."""
-
-    integrity: ClassVar[str | None] = None
-    """What guards the bytes of a file ("sha256", "md5", ...); None: nothing does."""
-
-    if_match: ClassVar[bool] = False
-    """Whether a write can be made to depend on the version that it replaces."""
-
-    multi_process: ClassVar[bool] = True
-    """Whether other processes see the same files."""
-
-    bounded_memory: ClassVar[bool] = True
-    """Whether files larger than memory pass through (False for storages in memory and for those
-    whose store takes a file in one piece)."""
-
-    client_library: ClassVar[str] = ""
-    """The module that the storage needs beyond Django, imported at first use; "" for none."""
-
-    extra: ClassVar[str] = ""
-    """The pip extra that installs :attr:`client_library`."""
-
-    secrets: ClassVar[tuple[str, ...]] = ()
-    """What must never be shown by repr, errors, logs, deconstruct or URLs: the passwords and keys
-    that :meth:`make_storage` configures."""
-
-    # How much is tried --------------------------------------------------------------------------
-
-    part_size: ClassVar[int] = 64 * 1024
-    """The size of the pieces in which the storage moves content; sizes around it are tried."""
-
-    page_size: ClassVar[int] = 1000
-    """How many entries the service lists at once; directories of about that size are tried."""
-
-    memory_size: ClassVar[int] = 64 * 1024 * 1024
-    """The size of the file that may make a process grow by less than half of it; smaller for
-    servers that are slow with such files."""
-
-    slow: ClassVar[bool] = SLOW
-    """Whether cases that take seconds run (environment: STORAGES_CONTRACT_SLOW=0 says no)."""
-
-    tree_depth: ClassVar[int] = 60
-    """How many directories deep the deepest tree is."""
-
-    huge: ClassVar[bool] = HUGE
-    """Whether cases with gigabytes run (environment: STORAGES_CONTRACT_HUGE=1 says yes)."""
-
-    model_examples: ClassVar[int] = 20
-    """How many random histories are compared with the model (chapter O)."""
-
-    start_method: ClassVar[str] = "fork" if hasattr(os, "fork") else "spawn"
-    """How processes are started. With "spawn" the children need DJANGO_SETTINGS_MODULE."""
 
     # Hooks --------------------------------------------------------------------------------------
 
@@ -199,7 +56,7 @@ class ContractCase(_Base):
         raise NotImplementedError("The contract needs make_storage().")
 
     def make_content(self, seed: int, size: int) -> bytes:
-        """Return valid content of ``size`` bytes (never asked below :attr:`minimum_size`).
+        """Return valid content of ``size`` bytes (never asked below ``minimum_size``).
 
         Other seeds give other bytes, the same seed and size the same.
         """
