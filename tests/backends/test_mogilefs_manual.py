@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import django
 import pytest
 
 from tests.projects.mogilefs import settings
@@ -93,5 +92,5 @@ def test_nothing_of_the_settings_is_in_migrations(found: dict[str, Any]) -> None
 
 
 def test_the_checks_tell_what_to_write_today(found: dict[str, Any]) -> None:
-    """The documented setting is one that Django has dropped."""
-    assert found["messages"] == (["storages.W001"] if django.VERSION >= (5, 1) else [])
+    """The documented path is not where the class is any more."""
+    assert found["messages"] == ["storages.W001"]
