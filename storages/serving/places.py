@@ -114,11 +114,11 @@ class Served:
         help="The header Cache-Control. Default: 'no-cache' with 'public' or 'private' as the "
         "access is: kept, but asked for each time, which costs no body.",
     )
-    inline_types: Collection[str] = option(
-        default=INLINE_TYPES,
+    inline_types: Any = option(
         type=(frozenset, set, list, tuple),
         convert=_types,
-        help="Media types that browsers may show; others are downloaded.",
+        help="Media types that browsers may show; others are downloaded. Default: pictures without "
+        "SVG, sound, films, plain text.",
     )
     content_security_policy: str = option(
         default=CONTENT_SECURITY_POLICY,
@@ -144,6 +144,8 @@ class Served:
             raise OptionError(f"STORAGES_SERVE[{alias!r}]: {error}") from error
         # Read once: each request reads nearly all of them.
         vars(self).update({name: getattr(self, name) for name in options_of(type(self))})
+        if self.inline_types is None:
+            self.inline_types = INLINE_TYPES
         if self.access is None:
             self.access = "signed" if self.permission is None else "permission"
         elif self.access != "permission" and "permission" in given:
