@@ -5,7 +5,8 @@
 
 Each figure is the command ``collectstatic`` in a process of its own, from its start to its end,
 less importing Django and the client library, and the first connection. The two take turns on one
-server, each in a place of its own. Only the ratios say something: the server shares the machine.
+server, each in a place of its own; of second runs, which are repeated for ten seconds, the best
+counts. Only the ratios say something: the server shares the machine.
 On S3 both use ``S3ManifestStaticStorage``; on SFTP and FTP, where django-storages has no such
 class, plain storages. ``…, far`` is the same through a proxy that is 5 ms away.
 
@@ -42,6 +43,8 @@ KB = 1000
 MIB = 1024 * 1024
 #: Goals: how many times faster; MiB that ten times the files may cost more than the names do.
 FIRST, AGAIN, MEMORY = 3, 20, 16
+#: The second run is repeated so often at most, and until so many seconds are spent.
+MOST, LONG = 5, 10
 Figures = dict[str, dict[str, Any]]
 
 
@@ -173,8 +176,11 @@ def measure(place: Place, count: int) -> Figures:
         fill(Path(directory), count)
         for subject in ("peer", "ours"):
             options = place.options()
-            for which in ("first", "again"):
-                found[f"{subject} {which}"] = run(subject, place, options, Path(directory))
+            found[f"{subject} first"] = run(subject, place, options, Path(directory))
+            again = [run(subject, place, options, Path(directory))]
+            while len(again) < MOST and sum(each["seconds"] for each in again) < LONG:
+                again.append(run(subject, place, options, Path(directory)))
+            found[f"{subject} again"] = min(again, key=lambda each: each["seconds"])
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from storages.backends.cloudfiles import CloudFilesStorage
 from storages.backends.database import DatabaseStorage
 from storages.backends.ftp import FTPStorage
+from storages.backends.gridfs import GridFSStorage
 from storages.backends.sftp import SFTPStorage
 from storages.static import ManifestStaticFilesMixin, StaticFilesMixin
 from storages.testing.memory import MemoryStorage
@@ -51,3 +52,11 @@ class StaticDatabase(StaticFilesMixin, DatabaseStorage):
 
 class ManifestDatabase(ManifestStaticFilesMixin, DatabaseStorage):
     """In a table, with a manifest."""
+
+
+class StaticGridFS(StaticFilesMixin, GridFSStorage):
+    """In MongoDB."""
+
+
+class ManifestGridFS(ManifestStaticFilesMixin, GridFSStorage):
+    """In MongoDB, with a manifest."""

@@ -13,6 +13,7 @@ from tests.servers.ftp import Proftpd, Vsftpd
 from tests.servers.ftp_base import FTPServer
 from tests.servers.radosgw import RadosGW
 from tests.servers.s3 import Moto, S3Server
+from tests.servers.secantus import Secantus
 from tests.servers.sshd import Sshd
 from tests.servers.swift import Swift
 from tests.static.project import Place
@@ -86,6 +87,15 @@ def _database() -> Iterator[Place]:
         yield Place(*_classes("Database"), {"using": "default"}, _ONE_LISTING)
 
 
+@contextmanager
+def _gridfs() -> Iterator[Place]:
+    server = shared(Secantus)
+    database = server.new_database()
+    options = {"uri": server.uri, "database_name": database, **_FEW}
+    yield Place(*_classes("GridFS"), options, _ONE_LISTING)
+    server.drop(database)
+
+
 PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "moto": _s3(Moto),
     "radosgw": _s3(RadosGW),
@@ -94,4 +104,5 @@ PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "vsftpd": _ftp(Vsftpd),
     "cloudfiles": _cloudfiles,
     "database": _database,
+    "gridfs": _gridfs,
 }

@@ -81,7 +81,7 @@ def test_clear(project: Project) -> None:
 def test_dry_run(project: Project) -> None:
     """``--dry-run`` changes nothing, neither does it with ``--clear``."""
     project.put("old.txt")
-    out = project.collect(manifest=True, dry_run=True, clear=True)
+    out = project.collect(manifest=True, dry_run=True, clear=True, verbosity=2)
     assert "Pretending to delete 'old.txt'" in out
     assert f"{len(FILES)} static files copied" in out
     assert project.stored() == {"old.txt": b"old"}

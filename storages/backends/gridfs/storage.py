@@ -21,7 +21,7 @@ from storages.backends.gridfs.writing import Upload, delete, rename
 from storages.base import Entry, Reader, Source, Stat
 from storages.errors import Changed, DirectoryNotEmpty, NotFound, NoURL, Unavailable
 from storages.files import StorageFile
-from storages.flat import children
+from storages.flat import below, children
 from storages.retry import repeat
 
 __all__ = ["GridFSFile", "GridFSStorage"]
@@ -82,6 +82,9 @@ class GridFSStorage(GridFSOptions):
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         return children(prefix, self._page)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Stat | None]]:
+        return below(prefix, self._page)
 
     def _is_dir(self, key: str) -> bool:
         return self._bucket.is_anything_in(key) or not key
