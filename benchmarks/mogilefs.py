@@ -31,7 +31,7 @@ from benchmarks import over_http, shared
 from benchmarks.over_http import GOAL, MB, MOST_MIB, Place, Service
 from storages.backends.mogilefs import MogileFSStorage
 from tests.faults.proxy import TCPProxy
-from tests.servers.mogile import MogileFS, storing
+from tests.servers.mogile import MogileFS, Node, storing
 from tests.servers.nginx import Nginx
 from tests.servers.process import HOST
 
@@ -41,6 +41,7 @@ COUNTED = ("work", "tracker commands", "requests to nodes", "kB moved")
 MOST_KB = 1024
 KIB = 1024
 MANY = 1500
+READS = 5
 SETTLES = 0.1  # seconds until a proxy has counted what it has passed on
 
 
@@ -60,9 +61,9 @@ class Counts:
 class Cluster(MogileFS):
     """With nginx on all three nodes, so that it is the same for all which of them is used."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.nodes = [Nginx(storing) for _ in range(3)]
+    def make_nodes(self) -> list[Node]:
+        """Three of them."""
+        return [Nginx(storing) for _ in range(3)]
 
 
 @contextmanager
@@ -79,8 +80,8 @@ def place(kind: str | None = None) -> Iterator[Place]:
 
 def speeds(size: int, rounds: int) -> dict[str, list[float]]:
     """Work -> the seconds of curl and of the storage, and the growth in MiB."""
-    found = over_http.measure(Service(place), size, rounds)
-    hashed = over_http.measure(Service(partial(place, "hashed")), size, rounds)
+    found = over_http.measure(Service(place, reads=READS), size, rounds)
+    hashed = over_http.measure(Service(partial(place, "hashed"), reads=READS), size, rounds)
     found |= {f"{work}, class with MD5": figures for work, figures in hashed.items()}
     return found | over_http.measure(Service(place), 5 * size, 1)
 

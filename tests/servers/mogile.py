@@ -141,8 +141,12 @@ class MogileFS(MogileTracker):
     def __init__(self, *, mysql: bool = False) -> None:
         super().__init__(mysql=mysql)
         self.second = MogileTracker(self.database, mysql=mysql)
-        self.nodes: list[Node] = [Nginx(storing), Perlbal(), Nginx(storing)]
+        self.nodes = self.make_nodes()
         self._known = False
+
+    def make_nodes(self) -> list[Node]:
+        """The storage nodes; three, for that many places a tracker offers."""
+        return [Nginx(storing), Perlbal(), Nginx(storing)]
 
     def start(self) -> None:
         """Start what does not run; then every node is known to take files."""
