@@ -11,7 +11,7 @@ servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe se
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-http bench-static clean
+.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-http bench-static bench-serving clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench-mogilefs  MogileFS beside curl to a storage node (ARGS=...)"
 	@echo "make bench-http  the backends that speak HTTP beside curl (ARGS=...)"
 	@echo "make bench-static  collectstatic beside django-storages 1.14 (ARGS=...)"
+	@echo "make bench-serving  the serving view beside Django's own, under load (ARGS=...)"
 	@echo "make clean  remove everything that these made"
 
 demo:
@@ -71,6 +72,11 @@ bench-static:
 	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
 	@$(run) benchmarks/collectstatic.py $(ARGS)
+
+bench-serving:
+	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/environment.py dev
+	@$(run) benchmarks/serving.py $(ARGS)
 
 clean:
 	rm -rf .venv .cache .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov

@@ -91,3 +91,11 @@ class WebServer(Server):
         return page * sum(
             int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids
         )
+
+    def cpu(self) -> float:
+        """The seconds of CPU that its processes have used."""
+        ticks = 0
+        for pid in self.pids:
+            user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+            ticks += int(user) + int(system)
+        return ticks / os.sysconf("SC_CLK_TCK")
