@@ -23,10 +23,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from django.conf import settings as django_settings
+from django.utils.functional import Promise
 
 from storages.errors import OptionError
 
-__all__ = ["Option", "option", "options_of", "positive", "unknown_options"]
+__all__ = ["Option", "base_url_option", "option", "options_of", "positive", "unknown_options"]
 
 
 Kinds: TypeAlias = "type | tuple[type, ...]"
@@ -146,6 +147,27 @@ def option(  # noqa: PLR0913 - the fields of a declaration, by keyword
         convert=convert,
         help=help,
     )
+
+
+class _BaseURL(Option):
+    """What URLs begin with, where a project may have said it for all its media."""
+
+    def __get__(self, instance: object | None, owner: Any = None) -> Any:
+        """Return None where only an empty MEDIA_URL is set, else what every option does.
+
+        Django shows that as "/", which is nobody's address for files.
+        """
+        if instance is not None:
+            told = [setting for setting in self.settings if hasattr(django_settings, setting)]
+            wrapped = getattr(django_settings, "_wrapped", django_settings)
+            if told[:1] == ["MEDIA_URL"] and not wrapped.MEDIA_URL:
+                return None
+        return super().__get__(instance, owner)
+
+
+def base_url_option(*, settings: Iterable[str] = (), help: str = "") -> Any:  # noqa: A002 - as above
+    """Declare an option ``base_url`` that is one of ``settings``, else ``MEDIA_URL``, else None."""
+    return _BaseURL(settings=(*settings, "MEDIA_URL"), type=(str, Promise), help=help)
 
 
 def options_of(cls: type) -> dict[str, Option]:

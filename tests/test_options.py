@@ -11,7 +11,7 @@ from django.test import override_settings
 
 from storages.base import BaseStorage
 from storages.errors import OptionError, StorageError
-from storages.options import option, options_of, positive
+from storages.options import base_url_option, option, options_of, positive
 
 
 class Service(BaseStorage):
@@ -177,3 +177,19 @@ def test_a_number_that_must_be_above_0_is_refused_otherwise(value: float) -> Non
     with pytest.raises(OptionError, match=r"'timeout' .*: must be above 0"):
         Service(host="h", timeout=value)
     assert Service(host="h", timeout=0.1).timeout == 0.1
+
+
+def test_an_empty_media_url_is_none() -> None:
+    """Django shows it as "/"; a project that wants that says so."""
+
+    class Placed:
+        base_url = base_url_option(settings=("PLACED_URL",))
+
+    with override_settings(MEDIA_URL=""):
+        assert Placed().base_url is None
+        with override_settings(PLACED_URL="/"):
+            assert Placed().base_url == "/"
+    with override_settings(MEDIA_URL="media/"):
+        assert Placed().base_url == "/media/"
+    with override_settings(MEDIA_URL="/"):
+        assert Placed().base_url == "/"

@@ -32,7 +32,7 @@ from storages.errors import (
     Unavailable,
 )
 from storages.files import Mode, StorageFile
-from storages.options import option, positive
+from storages.options import base_url_option, option, positive
 from storages.staging import BLOCK, Spool
 
 __all__ = ["FTPStorage", "FTPStorageException", "FTPStorageFile"]
@@ -87,9 +87,8 @@ class FTPStorage(RemoteStorage):
         secret=True,
         help="The password, if it is not in the location.",
     )
-    base_url: str | None = option(
-        settings=("BASE_URL", "MEDIA_URL"),
-        type=(str, Promise),
+    base_url: str | None = base_url_option(
+        settings=("BASE_URL",),
         help="What URLs begin with; None: files have no URL.",
     )
     allow_overwrite: bool = option(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils.functional import Promise
-
 from storages.backends.mogilefs.tracker import address
 from storages.http import HTTPStorage
-from storages.options import option, positive, type_name
+from storages.options import base_url_option, option, positive, type_name
 
 __all__ = ["MogileFSOptions"]
 
@@ -29,9 +27,8 @@ class MogileFSOptions(HTTPStorage, settings_prefix="MOGILEFS"):
 
     extra = "mogilefs"
 
-    base_url: str | None = option(
-        settings=("MOGILEFS_MEDIA_URL", "MEDIA_URL"),
-        type=(str, Promise),
+    base_url: str | None = base_url_option(
+        settings=("MOGILEFS_MEDIA_URL",),
         help="What URLs begin with; None: files have no URL.",
     )
     domain: str = option(

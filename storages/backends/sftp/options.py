@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django.utils.functional import Promise
-
 from storages.backends.sftp.hostkeys import policy
 from storages.errors import OptionError
-from storages.options import option, positive, unknown_options
+from storages.options import base_url_option, option, positive, unknown_options
 
 __all__ = ["SECRET_PARAMS", "SFTPOptions"]
 
@@ -140,9 +138,8 @@ class SFTPOptions:
         convert=str,
         help="OpenSSH's file of host keys; None: ~/.ssh/known_hosts.",
     )
-    base_url: str | None = option(
-        settings=("SFTP_BASE_URL", "MEDIA_URL"),
-        type=(str, Promise),
+    base_url: str | None = base_url_option(
+        settings=("SFTP_BASE_URL",),
         help="What URLs begin with; without any files have no URL.",
     )
     host_key_policy: str = option(

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Warning  # noqa: A004 - their name for it
 
 from storages import names
@@ -228,16 +227,9 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
         return False
 
     def _url_of(self, key: str) -> str:
-        base = self.base_url
-        # Django shows an empty MEDIA_URL as "/", which is nobody's address for files.
-        if base == "/" and not (self._is_given("base_url") or hasattr(settings, "SFTP_BASE_URL")):
-            base = getattr(settings, "_wrapped", settings).MEDIA_URL
-        if not base:
+        if not self.base_url:
             raise NoURL
-        return names.join_url(str(base), key)
-
-    def _is_given(self, name: str) -> bool:
-        return name in vars(self)
+        return names.join_url(str(self.base_url), key)
 
     def check(self, alias: str) -> Iterable[CheckMessage]:
         """Return what ``manage.py check`` is to tell of the storage; no I/O."""
