@@ -39,7 +39,7 @@ class StaticFilesMixin(BaseStorage):
 
     Saving replaces. URLs begin with ``STATIC_URL`` where the class has an option ``base_url`` and
     none is given. During ``collectstatic`` nothing is stored before the command has done its part;
-    see :mod:`storages.static.run`. The storage must keep the names that it is given.
+    see ``storages.static.run``. The storage must keep the names that it is given.
     """
 
     overwrites: bool = True

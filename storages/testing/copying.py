@@ -227,6 +227,7 @@ class AsyncContract(ContractCase):
             "exists",
             "listdir",
             "scandir",
+            "scantree",
             "stat",
             "size",
             "url",

@@ -202,6 +202,22 @@ class ListingContract(ContractCase):
             with self.assertOurs(FileNotFoundError):
                 self.storage.scandir("no/such")
 
+    def test_L10_scantree(self) -> None:
+        """``scantree`` gives every file below, once; what it tells of one agrees with stat."""
+        self.needs("lists")
+        self.needs("extended")
+        names = {self.put(n) for n in ("a.txt", "d/b.txt", "d/e/f/c.txt", "dd/d.txt")}
+        found = list(self.storage.scantree())
+        self.assertEqual(sorted(name for name, _ in found), sorted(names))
+        for name, stat in found:
+            if stat is not None:
+                self.assertEqual(stat.size, self.storage.size(name))
+        below = sorted(name for name, _ in self.storage.scantree("d"))
+        self.assertEqual(below, sorted(name for name in names if name.startswith("d/")))
+        if not self.lists_missing_as_empty:
+            with self.assertOurs(FileNotFoundError):
+                list(self.storage.scantree("no/such"))
+
     def test_L11_no_listing(self) -> None:
         """Where there are no directories, listing raises NotImplementedError, whatever is asked."""
         if self.lists:
@@ -215,3 +231,5 @@ class ListingContract(ContractCase):
                     list(self.storage.scandir(directory))
                 with self.assertRaises(NotImplementedError):
                     list(self.storage.walk(directory))
+                with self.assertRaises(NotImplementedError):
+                    list(self.storage.scantree(directory))
