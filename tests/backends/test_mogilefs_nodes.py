@@ -17,6 +17,7 @@ from tests.backends.mogile_place import Place
 from tests.faults.proxy import DOWN, UP, TCPProxy
 from tests.faults.proxy import Fault as WireFault
 from tests.servers.http import Reply, Request
+from tests.servers.process import HOST
 
 KiB = 1024
 MiB = 1024 * KiB
@@ -116,18 +117,14 @@ def test_mog_3_an_upload_is_cut(place: Place, kind: Any, at: int) -> None:
         place.cluster.show(nodes[0], first.port)
         place.cluster.show(nodes[1], second.port)
         storage.retry = NO_RETRY
-        # On whichever is tried first.
-        fault = WireFault(kind, UP, at=at, times=None)
-        first.arm(fault)
-        for number in range(6):
-            assert storage.save(f"{number}.bin", ContentFile(LARGE)) == f"{number}.bin"
-            storage._cluster._nodes.works(f"http://127.0.0.1:{first.port}")
-            if first.fired:
-                break
+        first.arm(WireFault(kind, UP, at=at, times=None))
+        # So the first one is given the file first.
+        storage._cluster.node_failed(f"http://{HOST}:{second.port}/")
+        assert storage.save("a.bin", ContentFile(LARGE)) == "a.bin"
         first.wait_fired()
         first.clear()
-        assert read(storage, f"{number}.bin") == LARGE
-    assert place.keys() == [f"{each}.bin" for each in range(number + 1)]
+        assert read(storage) == LARGE
+    assert place.keys() == ["a.bin"]
 
 
 def test_all_nodes_refuse(place: Place) -> None:
@@ -245,6 +242,8 @@ def test_content_damaged_on_its_way(place: Place, size: int) -> None:
     storage = place.storage(mogile_class="hashed")
     assert storage.save("a.bin", ContentFile(LARGE[:size])) == "a.bin"
     assert fault.fired == 1
+    # Another node was given it then.
+    assert sum(bool(between.requests) for between in place.between) == 2
     assert place.asked()["PUT"] == 2
     assert read(storage) == LARGE[:size]
 
@@ -335,6 +334,27 @@ def test_a_node_breaks_off(place: Place, mogile_class: str, kind: Any) -> None:
         victim.wait_fired()
         assert one.down + other.down < len(LARGE) + 2 * MiB
         assert rest.down > MiB
+
+
+@pytest.mark.parametrize("kind", ["rst", "stall"])
+def test_the_only_copy_breaks_off(place: Place, kind: Any) -> None:
+    """It goes on where it broke off, and all of it is compared with its hash."""
+    (number,) = put(place, LARGE, "hashed")
+    node = place.cluster.nodes[number]
+    with TCPProxy(node.port) as proxy:
+        place.cluster.show(node, proxy.port)
+        proxy.arm(WireFault(kind, DOWN, at=2 * MiB), WireFault(kind, DOWN, at=MiB, connection=2))
+        storage = place.storage(read_timeout=1.0)
+        assert read(storage) == LARGE
+        proxy.wait_fired(2)
+        storage.close()
+        assert proxy.down < len(LARGE) + 2 * MiB
+        place.cluster.corrupt(place.domain, "a.bin", number + 1, MiB)
+        proxy.clear()
+        proxy.arm(WireFault(kind, DOWN, at=2 * MiB))
+        with pytest.raises(Corrupt):
+            read(storage)
+        proxy.wait_fired()
 
 
 def test_all_nodes_break_off(place: Place) -> None:

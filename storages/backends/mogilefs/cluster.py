@@ -52,9 +52,13 @@ class Cluster:
     def copy_failed(self, path: str, error: StorageError) -> None:
         """Remember what happened at that URL."""
         if isinstance(error, Unavailable):
-            self._nodes.failed(origin(path))
+            self.node_failed(path)
         elif isinstance(error, Corrupt):
             self._copies.failed(path)
+
+    def node_failed(self, path: str) -> None:
+        """Remember that the node of that URL does not do as it should."""
+        self._nodes.failed(origin(path))
 
     def hash_of(self, domain: str, mogile_class: str | None) -> str | None:
         """Return hashlib's name of the hash that the class keeps of its files, or None.

@@ -49,6 +49,7 @@ class CopiesReader:
         self._position = offset
         self._stream: Reader | None = None
         self._used: set[str] = set()
+        self._has_given = False
         self._digest: Digest | None = None
         self._content: bytes | None = None
         self._failures: list[StorageError] = []
@@ -71,6 +72,7 @@ class CopiesReader:
         if self._position >= self.stat.size or not buffer:
             return 0
         count = self._surely(lambda: self._read(buffer))
+        self._has_given = True
         self._position += count
         if self._digest is not None:
             self._digest.update(buffer[:count])
@@ -103,6 +105,7 @@ class CopiesReader:
     def _begin(self) -> None:
         """Open the best copy at the position."""
         self._stream = self._open_copy(self._paths[0], self._position)
+        self._has_given = False
         self._used.add(self._paths[0])
         if self._position or not self.stat.checksum:
             return
@@ -123,8 +126,13 @@ class CopiesReader:
                 stream, self._stream = self._stream, None
                 if stream is not None:
                     stream.close()
-                self._failed(self._paths.pop(0), error)
+                path = self._paths.pop(0)
+                self._failed(path, error)
                 self._failures.append(error)
+                if self._has_given and isinstance(error, Unavailable):
+                    # Where it broke off it may go on, if no other copy does.
+                    self._has_given = False
+                    self._paths.append(path)
                 if remaining() == 0:
                     raise
         raise self._outcome

@@ -50,6 +50,8 @@ _SENDINGS = 2
 _HASHED = 10 * 1024 * 1024
 #: The usual length of the column that MogileFS keeps keys in.
 _COLUMN = 255
+#: What create_close answers when a storage node has not kept what it was sent.
+_NOT_KEPT = {"size_mismatch", "size_verify_error", "checksum_mismatch"}
 #: What a command answers that has been carried out already.
 _DONE = {NO_TEMPORARY_FILE, "unknown_key", "key_exists"}
 
@@ -211,14 +213,14 @@ class MogileFSStorage(MogileFSOptions):
             upload = self._upload(key, source)
             try:
                 self._close_upload(name, upload, source.size)
-            except Corrupt:
-                # The tracker has thrown it away.
-                if not left:
+            except BaseException as error:
+                if code_of(error) in _NOT_KEPT:
+                    self._cluster.node_failed(upload.path)
+                # The tracker has thrown away what was damaged.
+                if not left or not isinstance(error, Corrupt):
+                    if name != key:
+                        self._forget(name)
                     raise
-            except BaseException:
-                if name != key:
-                    self._forget(name)
-                raise
             else:
                 break
         return upload.fid
