@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import ipaddress
+import socket
+import socketserver
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -382,6 +386,54 @@ def test_certificates_are_verified(
             assert storage._ask("GET", server.url).content == CONTENT
         with PageStorage(verify=False) as storage:
             assert storage._ask("GET", server.url).content == CONTENT
+
+
+class _Tunnel(socketserver.StreamRequestHandler):
+    """A proxy's CONNECT: it hands on what comes, either way."""
+
+    def handle(self) -> None:
+        method, place, _ = self.rfile.readline().decode().split()
+        while self.rfile.readline() != b"\r\n":
+            pass
+        assert method == "CONNECT"
+        host, _, port = place.rpartition(":")
+        with socket.create_connection((host, int(port))) as other:
+            self.connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            up = threading.Thread(target=self._hand_on, args=(self.connection, other))
+            up.start()
+            self._hand_on(other, self.connection)
+            up.join()
+
+    @staticmethod
+    def _hand_on(origin: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := origin.recv(65536):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_reading_through_a_proxy_s_tunnel(certificate: Path) -> None:
+    """TLS goes to the server, through a CONNECT that the proxy answers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with (
+        socketserver.ThreadingTCPServer((HOST, 0), _Tunnel) as proxy,
+        ScriptedServer(handler=ranged, tls=context) as server,
+    ):
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            place = f"http://{HOST}:{proxy.server_address[1]}"
+            with PageStorage(verify=certificate, proxies={"https": place}) as storage:
+                storage.base = server.url
+                for _ in range(2):
+                    with storage.open("a") as file:
+                        assert file.read() == CONTENT
+            assert server.connections == 1
+        finally:
+            proxy.shutdown()
+            thread.join()
 
 
 def test_the_client_may_need_a_certificate(certificate: Path) -> None:
