@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from storages import names
@@ -14,13 +15,15 @@ from storages.static.uploading import each
 if TYPE_CHECKING:
     from storages.static.mixins import StaticFilesMixin
 
-__all__ = ["Listing", "scanned"]
+__all__ = ["Listing", "listing_of", "scanned"]
 
 #: Seconds of listing that are worth more connections.
 _LONG = 1.0
+#: So many files are listed, whatever they are.
+MOST = 100_000
 
 
-def scanned(storage: StaticFilesMixin) -> Iterator[tuple[str, Stat | None]]:
+def scanned(storage: StaticFilesMixin) -> Generator[tuple[str, Stat | None]]:
     """Yield every file of the storage; see ``scantree``.
 
     Where each directory is a request of its own and the server is far away, several are listed at
@@ -56,10 +59,25 @@ def scanned(storage: StaticFilesMixin) -> Iterator[tuple[str, Stat | None]]:
         level = below
 
 
+def listing_of(storage: StaticFilesMixin, *, whole: bool) -> Listing:
+    """List the storage; unless ``whole``, no more of a large one than is asked about.
+
+    Uploads by the million may be in the place of the static files.
+    """
+    files = scanned(storage)
+    try:
+        listing = Listing(files if whole else islice(files, MOST))
+        if whole or next(files, None) is None:
+            return listing
+    finally:
+        files.close()
+    return Parts(storage)
+
+
 class Listing:
     """Every file in the store, and what the listing tells of it."""
 
-    def __init__(self, files: Iterable[tuple[str, Stat | None]]) -> None:
+    def __init__(self, files: Iterable[tuple[str, Stat | None]] = ()) -> None:
         self._files = dict(files)
         # On many stores a file and a directory may have one name.
         self._children: dict[str, dict[tuple[str, bool], None]] | None = None
@@ -101,3 +119,36 @@ class Listing:
                 return
             among[name, is_dir] = None
             key, is_dir = directory, True
+
+
+class Parts(Listing):
+    """A listing of the directories that have been asked about, each when that is done first."""
+
+    def __init__(self, storage: StaticFilesMixin) -> None:
+        super().__init__()
+        self._storage = storage
+        self._listed: set[str] = set()
+        self._below: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        self._list(key.rpartition("/")[0])
+        return super().__contains__(key)
+
+    def is_dir(self, key: str) -> bool:
+        """Tell whether there is a file below ``key``; the root is always there."""
+        self._list(key.rpartition("/")[0])
+        return not key or key in self._below
+
+    def _list(self, directory: str) -> None:
+        if directory in self._listed:
+            return
+        self._listed.add(directory)
+        try:
+            for entry in self._storage.scandir(directory):
+                name = names.join(directory, entry.name)
+                if entry.is_dir:
+                    self._below.add(name)
+                else:
+                    self._files[name] = entry.stat
+        except NotFound:
+            return

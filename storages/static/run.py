@@ -29,7 +29,7 @@ from storages.errors import NotFound, StorageError
 from storages.readers import Entry, Stat
 from storages.staging import staged
 from storages.static.drafts import Draft, is_stored, local_path
-from storages.static.listing import Listing, scanned
+from storages.static.listing import Listing, listing_of
 from storages.static.uploading import do_all
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Run:
                 _running.reset(token)
                 del self.command.copy_file
             self.finish()
+        except StorageError as error:
+            raise CommandError(str(error)) from error
         finally:
             if self._directory is not None:
                 self._directory.cleanup()
@@ -109,8 +111,9 @@ class Run:
     def listing(self) -> Listing:
         """What the store had when it was first asked about."""
         if self._listing is None:
+            whole = self._clearing or hasattr(self.command, "prunes")
             with outside():
-                self._listing = Listing(scanned(self.storage))
+                self._listing = listing_of(self.storage, whole=whole)
         return self._listing
 
     def comes(self, name: str, source_storage: Any, path: str) -> None:
@@ -126,7 +129,11 @@ class Run:
         """Tell whether there is such a file."""
         if key in self.drafts:
             return True
-        return key in self.listing and key not in self.cleared and key not in self.removed
+        return self._lists(key) and key not in self.cleared and key not in self.removed
+
+    def _lists(self, key: str) -> bool:
+        with outside():
+            return key in self.listing
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file or directory; there is none of a name that leads out.
@@ -137,7 +144,10 @@ class Run:
             key = names.directory_name(name)
         except SuspiciousFileOperation:
             return False
-        return self.has(key) or self.listing.is_dir(key)
+        if self.has(key):
+            return True
+        with outside():
+            return self.listing.is_dir(key)
 
     def stat(self, key: str) -> Stat:
         """Return what is known of a file. Raises NotFound."""
@@ -203,11 +213,11 @@ class Run:
             Path(draft.path).unlink()
         if self._clearing:
             self.cleared.add(key)
-        elif key in self.listing:
+        elif self._lists(key):
             self.removed.add(key)
 
     def _is_stored(self, key: str, draft: Draft) -> bool:
-        if key not in self.listing or key in self.cleared:
+        if not self._lists(key) or key in self.cleared:
             return False
         with outside():
             return is_stored(self.storage, key, draft, self.listing.stat(key))

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from storages import events
 from storages.backends.s3 import S3StaticStorage, reading
 from storages.backends.sftp import SFTPStorage
 from storages.errors import OptionError, SourceChanged, Unavailable
-from storages.static import StaticFilesMixin, command, uploading
+from storages.static import StaticFilesMixin, command, listing, uploading
 from storages.static.drafts import Draft
 from storages.static.run import current
 from storages.testing.memory import MemoryStorage
@@ -57,14 +58,18 @@ class Watched(ManifestMemory):
                 Watched.writing -= 1
 
 
+def _in_memory() -> Place:
+    classes = "tests.static.classes.StaticMemory", f"{HERE}.Watched"
+    return Place(*classes, {"place": uuid.uuid4().hex, "workers": 3})
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """A project whose static files are kept in memory."""
-    options = {"place": uuid.uuid4().hex, "workers": 3}
     Watched.most = 0
-    classes = "tests.static.classes.StaticMemory", f"{HERE}.Watched"
-    yield Project(tmp_path, Place(*classes, options))
-    StaticMemory(**options).clear()
+    place = _in_memory()
+    yield Project(tmp_path, place)
+    place.storage().clear()
 
 
 @pytest.fixture
@@ -146,6 +151,28 @@ def test_made_again_when_lost(in_s3: Project) -> None:
     assert in_s3.stored() == stored
 
 
+@pytest.mark.parametrize("kind", ["moto", "sftp", "memory"])
+def test_a_large_store(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where uploads are listed as well, only the directories of static files are looked into."""
+    with PLACES[kind]() if kind in PLACES else nullcontext(_in_memory()) as place:
+        project = Project(tmp_path, place)
+        for number in range(20):
+            project.put(f"uploads/{number % 5}/{number}.txt")
+        monkeypatch.setattr(listing, "MOST", 10)
+        project.collect(manifest=True)
+        stored = project.stored()
+        asked = project.asked(manifest=True)
+        assert asked["write"] == 0
+        # The directories of project.FILES, but two without files in them; some for the first look.
+        assert 6 <= asked["list"] <= 6 + 14
+        project.write("css/b.css", b"b { }", later=60)
+        project.write("new/n.txt", b"new")
+        assert "2 static files copied" in project.collect(manifest=True)
+        assert len(project.stored()) == len(stored) + 4
+        project.collect(clear=True)
+        assert project.stored() == {**FILES, "css/b.css": b"b { }", "new/n.txt": b"new"}
+
+
 # -------------------------------------------------------------------- what is sent
 
 
@@ -194,6 +221,14 @@ def test_a_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     project.collect(manifest=True)
     assert len(manifest_of(project.stored())) == len(FILES) + 20
+
+
+def test_no_answer(tmp_path: Path) -> None:
+    """A store that does not answer is named, and so is what was asked of it."""
+    options = {"host": "127.0.0.1", "params": {"port": 9}, "host_key_policy": "ignore"}
+    place = Place("tests.static.classes.StaticSFTP", "tests.static.classes.ManifestSFTP", options)
+    with pytest.raises(CommandError, match=r"walk on StaticSFTP.*127\.0\.0\.1"):
+        Project(tmp_path, place).collect()
 
 
 def test_only_so_many_are_begun_after_a_failure() -> None:
