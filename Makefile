@@ -11,7 +11,7 @@ servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe se
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-http bench-static bench-serving clean
+.PHONY: help demo test lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-gridfs bench-http bench-static bench-serving clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-sftp  SFTP beside sftp, paramiko and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-ftp   FTP beside curl, ftplib and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-mogilefs  MogileFS beside curl to a storage node (ARGS=...)"
+	@echo "make bench-gridfs  GridFS beside pymongo's GridFSBucket (ARGS=...)"
 	@echo "make bench-http  the backends that speak HTTP beside curl (ARGS=...)"
 	@echo "make bench-static  collectstatic beside django-storages 1.14 (ARGS=...)"
 	@echo "make bench-serving  the serving view beside Django's own, under load (ARGS=...)"
@@ -61,6 +62,10 @@ bench-sftp bench-ftp bench-mogilefs:
 	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
 	@$(run) benchmarks/$(@:bench-%=%).py $(ARGS)
+
+bench-gridfs:
+	@$(PYTHON) tools/environment.py dev servers/secantus
+	@$(run) benchmarks/gridfs.py $(ARGS)
 
 bench-http:
 	@$(PYTHON) tools/debian.py
