@@ -88,6 +88,7 @@ COSTS: dict[str, tuple[Callable[[MogileFSStorage], Any], list[str], list[str]]] 
     "exists": (lambda s: s.exists("d/a.txt"), ["file_info"], []),
     "exists, missing": (lambda s: s.exists("d/no.txt"), ["file_info", "list_keys"], []),
     "listdir": (lambda s: s.listdir("d"), ["list_keys"], []),
+    "scantree": (lambda s: list(s.scantree()), ["list_keys"], []),
     "delete": (lambda s: s.delete("d/a.txt"), ["delete"], []),
     "move": (lambda s: s.move("d/a.txt", "d/b.txt"), ["file_info", "rename"], []),
     "copy": (

@@ -118,15 +118,18 @@ class MogileFSStorage(MogileFSOptions):
         start = f"{prefix}/" if prefix else ""
         # In a database with a collation those of one directory need not follow one another.
         directories: set[str] = set()
-        for key in keys(self._tracker, start):
+        for key, _ in self._walk(prefix):
             name, inside, _ = key[len(start) :].partition("/")
-            if not _is_name(key):
-                continue
             if not inside:
                 yield Entry(name)
             elif name not in directories:
                 directories.add(name)
                 yield Entry(name, is_dir=True)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, None]]:
+        for key in keys(self._tracker, f"{prefix}/" if prefix else ""):
+            if _is_name(key):
+                yield key, None
 
     def _is_dir(self, key: str) -> bool:
         found = keys(self._tracker, f"{key}/" if key else "", first=1)
