@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.files.storage import storages
 from django.core.signing import BadSignature, Signer
 from django.urls import NoReverseMatch, get_urlconf, reverse
@@ -127,7 +127,7 @@ def link(  # noqa: PLR0913 - by keyword
 
 def is_signed(query: Mapping[str, str]) -> bool:
     """Tell whether a request claims to have a link."""
-    return "signature" in query or "expires" in query
+    return "signature" in query
 
 
 def verify(alias: str, key: str, method: str, query: Mapping[str, str]) -> Link:
@@ -240,7 +240,10 @@ def alias_of(storage: Any) -> str | None:
     for alias, entry in configured().items():
         if class_of(entry) is not type(storage):
             continue
-        theirs = storages[alias]
+        try:
+            theirs = storages[alias]
+        except (ImproperlyConfigured, TypeError):
+            continue  # one that cannot be made is another one
         if theirs is storage:
             return str(alias)
         if alike is None and _shown(theirs) == _shown(storage):

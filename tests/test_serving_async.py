@@ -20,12 +20,13 @@ from django.core.handlers.asgi import ASGIHandler
 from django.test import AsyncClient, override_settings
 
 from storages.errors import Changed, StorageError
-from storages.serving.bodies import BLOCK, MOST
+from storages.serving.bodies import BLOCK, MOST, THREADS
 from storages.testing import recorded_operations
 from tests.serving_storages import Counted
 
 LARGE = b"".join(n.to_bytes(4, "big") for n in range(500_000))
 PATIENCE = 20
+STUCK = THREADS - 1
 
 
 @pytest.fixture(autouse=True)
@@ -294,6 +295,35 @@ def test_a_file_that_breaks_off_breaks_the_answer() -> None:
     assert exchange.status == 200
     assert not exchange.ended
     assert exchange.body == LARGE[: len(exchange.body)]
+
+
+def test_a_store_that_is_stuck_stops_no_other() -> None:
+    """More bodies than asyncio has threads for can wait for it."""
+    path, other = put("counted"), put("disk")
+    storage: Any = storages["counted"]
+    may_go_on = threading.Event()
+    waiting: set[int] = set()
+
+    def wait() -> None:
+        if threading.current_thread().name.startswith("storages-serving"):
+            waiting.add(threading.get_ident())
+            assert may_go_on.wait(PATIENCE)
+
+    storage.before_read = wait
+
+    async def main() -> None:
+        stuck = [asyncio.create_task(Exchange(path).run()) for _ in range(STUCK)]
+        for _ in range(PATIENCE * 100):
+            if len(waiting) == STUCK:
+                break
+            await asyncio.sleep(0.01)
+        assert len(waiting) == STUCK
+        exchange = await asyncio.wait_for(Exchange(other).run(), PATIENCE)
+        assert exchange.body == LARGE
+        may_go_on.set()
+        assert {each.body for each in await asyncio.gather(*stuck)} == {LARGE}
+
+    asyncio.run(main())
 
 
 def test_many_at_once() -> None:

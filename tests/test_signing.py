@@ -272,6 +272,15 @@ def test_a_storage_that_is_not_in_storages_has_no_links() -> None:
         moved.url(NAME)
 
 
+def test_a_broken_alias_does_not_stop_the_others() -> None:
+    """One that cannot be made is none of theirs."""
+    from django.conf import settings
+
+    broken = {"BACKEND": "storages.testing.MemoryStorage", "OPTIONS": {"plaec": "x"}}
+    with override_settings(STORAGES={"broken": broken, **settings.STORAGES}):
+        assert storages["a"].url(NAME) == signing.link("a", NAME)
+
+
 def test_without_the_urlconf_there_are_no_links() -> None:
     """As before: the file is not accessible via a URL."""
     with override_settings(ROOT_URLCONF="django.contrib.auth.urls"):
