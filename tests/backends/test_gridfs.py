@@ -13,7 +13,7 @@ import pytest
 from bson import ObjectId
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from gridfs import GridFSBucket, NoFile
+from gridfs import GridFSBucket
 
 from storages.backends import mongodb
 from storages.backends.gridfs import GridFSFile, GridFSStorage
@@ -225,18 +225,6 @@ def test_what_another_program_renames(
         assert read(storage, f"{number}.txt") == b"new"
         assert read(storage, f"renamed-{number}.txt") == b"renamed"
         assert storage.save(f"renamed-{number}.txt", ContentFile(b"x")) != f"renamed-{number}.txt"
-
-
-def test_what_a_drop_of_the_bucket_takes_along(
-    storage: GridFSStorage, others: GridFSBucket
-) -> None:
-    """Deleting by pymongo's name, revision after revision, leaves nothing of ours behind."""
-    write(storage, "a.txt", b"first")
-    write(storage, "a.txt", b"second")
-    others.delete_by_name("a.txt")
-    with pytest.raises(NoFile):
-        others.open_download_stream_by_name("a.txt")
-    assert storage.save("a.txt", ContentFile(b"x")) == "a.txt"
 
 
 def test_names_that_no_storage_takes_are_not_listed(

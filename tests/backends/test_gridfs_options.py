@@ -100,9 +100,10 @@ def test_a_plain_entry(name: str, engine: str | None) -> None:
     """An engine that does nothing keeps the entry legal; OPTIONS are MongoClient's."""
     options = {"serverSelectionTimeoutMS": 4321, "appname": "plain"}
     with databases(mongo={"ENGINE": engine, **entry(name, OPTIONS=options)}):
-        storage = GridFSStorage(database="mongo")
+        storage = GridFSStorage(database="mongo", client_options={"maxPoolSize": 3})
         client = clients.database_of(storage).client
         assert client.options.server_selection_timeout == 4.321
+        assert client.options.pool_options.max_pool_size == 3
         assert client.options.pool_options.connect_timeout == 5
         works(storage, name)
 

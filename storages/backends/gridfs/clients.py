@@ -55,8 +55,8 @@ class _Entry:
 
 _lock = threading.RLock()
 _entries: dict[str, _Entry] = {}
-#: Clients that are not ours and that this process has used.
-_used: weakref.WeakSet[Any] = weakref.WeakSet()
+#: Clients of Django's that this process has used, by identity: those of one server are equal.
+_used: dict[int, weakref.ref[Any]] = {}
 _inherited: list[Any] = []
 
 
@@ -136,7 +136,8 @@ def _server_of_entry(storage: GridFSOptions, alias: str, entry: Mapping[str, Any
     known = {key.lower() for key in options}
     if isinstance(host, str) and "://" in host:
         known |= options_in(host).keys()
-    return Server({**_limits(storage, known), **arguments, **options}, str(name))
+    more = {**_limits(storage, known), **arguments, **options, **storage.client_options}
+    return Server(more, str(name))
 
 
 def _limits(storage: GridFSOptions, known: Any) -> dict[str, Any]:
@@ -174,15 +175,15 @@ def _django(storage: GridFSOptions, alias: str) -> Any:
     """Return the database of Django's own connection."""
     library("pymongo", "gridfs")
     connection: Any = connections[alias]
-    if not hasattr(type(connection), "database") and "database" not in vars(connection):
+    database = getattr(connection, "database", None)
+    if database is None:
         raise OptionError(
             f"DATABASES[{alias!r}] is no MongoDB: its connection has no database of pymongo's."
         )
-    database = connection.database
     if any(database.client is client for client in _inherited):
         arguments: dict[str, Any] = getattr(connection, "get_connection_params", dict)()
         return _client(storage, Server(arguments, database.name))[database.name]
-    _used.add(database.client)
+    _used[id(database.client)] = weakref.ref(database.client)
     return database
 
 
@@ -228,7 +229,7 @@ def _after_fork() -> None:
     _lock = threading.RLock()  # another thread of the parent may have held it
     # Kept for ever: closing one would speak on the parent's sockets.
     _inherited.extend(entry.client for entry in _entries.values())
-    _inherited.extend(_used)
+    _inherited.extend(it for it in (client() for client in _used.values()) if it is not None)
     if settings.configured:
         _inherited.extend(
             connection.connection

@@ -124,7 +124,7 @@ class GridFSOptions(RemoteStorage):
         type=dict,
         convert=_client_options,
         secret=SECRET_OPTIONS,
-        help="With uri: more arguments of pymongo's MongoClient.",
+        help="More arguments of pymongo's MongoClient, where the storage makes one.",
     )
     collection: str = option(
         settings=("GRIDFS_COLLECTION",),
