@@ -121,25 +121,19 @@ class Bucket:
         pymongo = library("pymongo", "gridfs")
         concern = database.write_concern
         if concern.is_server_default or not concern.acknowledged:
-            # Also on one server alone: written to its journal.
+            # What one member of a replica set has may be rolled back; on a server alone it means
+            # that it is in the journal.
             concern = library("pymongo.write_concern", "gridfs").WriteConcern(w="majority")
         options = {
             "codec_options": library("bson.codec_options", "gridfs").CodecOptions(tz_aware=True),
             "read_preference": pymongo.ReadPreference.PRIMARY,
+            "write_concern": concern,
         }
         self.database = database
         self.collection = collection
         self.seconds = (seconds, connect_seconds)
-        self._files = database.get_collection(
-            f"{collection}.files", write_concern=concern, **options
-        )
-        # What is written there counts when a document in files says so, which is written later.
-        acknowledged = database.write_concern.acknowledged
-        self._chunks = database.get_collection(
-            f"{collection}.chunks",
-            write_concern=database.write_concern if acknowledged else concern,
-            **options,
-        )
+        self._files = database.get_collection(f"{collection}.files", **options)
+        self._chunks = database.get_collection(f"{collection}.chunks", **options)
 
     @contextmanager
     def _asking(self, seconds: float | None = None) -> Iterator[None]:
