@@ -42,6 +42,7 @@ MOST_KB = 1024
 KIB = 1024
 MANY = 1500
 READS = 5
+LARGER = 5  # times as large is the file that memory is measured with too
 SETTLES = 0.1  # seconds until a proxy has counted what it has passed on
 
 
@@ -83,7 +84,7 @@ def speeds(size: int, rounds: int) -> dict[str, list[float]]:
     found = over_http.measure(Service(place, reads=READS), size, rounds)
     hashed = over_http.measure(Service(partial(place, "hashed"), reads=READS), size, rounds)
     found |= {f"{work}, class with MD5": figures for work, figures in hashed.items()}
-    return found | over_http.measure(Service(place), 5 * size, 1)
+    return found | over_http.measure(Service(place), LARGER * size, 1)
 
 
 def counts(size: int) -> dict[str, Counts]:
@@ -165,9 +166,12 @@ def main() -> None:
     missed = []
     measured: list[tuple[str, ...]] = [over_http.HEADINGS]
     for work, figures in speeds(given.size * MB, given.rounds).items():
-        measured.append(over_http.cells(work, figures))
-        print(" | ".join(measured[-1]), flush=True)
         theirs, ours, grown = figures
+        name, *compared, memory = over_http.cells(work, figures)
+        if work.endswith(f" {LARGER * given.size} MB"):  # once, and for its memory
+            compared = [shared.NONE] * len(compared)
+        measured.append((name, *compared, memory))
+        print(" | ".join(measured[-1]), flush=True)
         slow = theirs / ours < GOAL and work.endswith(f" {given.size} MB")
         if slow or grown > MOST_MIB:
             missed.append(f"{work}: the goal was not reached")
