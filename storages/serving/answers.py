@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
@@ -80,23 +80,12 @@ def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
     """Answer a GET or HEAD. Raises what reading the storage raises."""
     if request.method == "HEAD":
         # Ranges are defined for GET only.
-        stat = wish.storage.stat(wish.key)
-        refused = _refused(request, wish, stat)
-        return refused or _described(wish, stat, HttpResponse(), length=stat.size)
+        told = _Answer(request, wish, wish.storage.stat(wish.key))
+        return told.refused() or told.described(HttpResponse(), told.stat.size)
     wanted = parse(request.META.get("HTTP_RANGE"))
-    start = wanted[0].first or 0 if wanted and len(wanted) == 1 else 0
-    if start > _FAR:
-        start = 0
+    raw = _opened(wish, wanted[0].first or 0 if wanted and len(wanted) == 1 else 0)
     try:
-        raw = RangeReader(wish.storage, wish.key, _open(wish, start), start)
-    except Changed:
-        if not start:
-            raise
-        # What several stores say of a place beyond the end. The file may be another than the client
-        # has a part of (If-Range): then it gets the whole.
-        raw = RangeReader(wish.storage, wish.key, _open(wish, 0))
-    try:
-        response = _answer(request, wish, raw, wanted)
+        response = _Answer(request, wish, raw.stat).with_file(raw, wanted)
     except BaseException:
         raw.close()
         raise
@@ -105,128 +94,110 @@ def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
     return response
 
 
-def _open(wish: Wish, start: int) -> Any:
-    return wish.storage._open_reader(wish.key, offset=start)
+def _opened(wish: Wish, start: int) -> RangeReader:
+    storage, key = wish.storage, wish.key
+    if start > _FAR:
+        start = 0
+    try:
+        return RangeReader(storage, key, storage._open_reader(key, offset=start), start)
+    except Changed:
+        if not start:
+            raise
+        # What several stores say of a place beyond the end. The file may be another than the client
+        # has a part of (If-Range): then it gets the whole.
+        return RangeReader(storage, key, storage._open_reader(key))
 
 
-def _answer(
-    request: HttpRequest, wish: Wish, raw: RangeReader, wanted: list[Wanted] | None
-) -> HttpResponseBase:
-    stat = raw.stat
-    refused = _refused(request, wish, stat)
-    if refused is not None:
-        return refused
-    if wanted and not Validators.of(stat).allow_range(request.META.get("HTTP_IF_RANGE")):
-        wanted = None
-    spans = resolve(wanted, stat.size) if wanted else None
-    if spans is None:
-        return _whole(request, wish, raw)
-    if not spans:
-        return _unsatisfiable(wish, stat)
-    if len(spans) > 1:
-        return _several(request, wish, raw, spans)
-    response = _streamed(request, wish, Body(raw, [(b"", spans[0])]))
-    response.status_code = HTTPStatus.PARTIAL_CONTENT
-    response.headers["Content-Range"] = spans[0].content_range(stat.size)
-    return _described(wish, stat, response, length=len(spans[0]))
+class _Answer:
+    """The answer to one request with one version of a file."""
 
+    def __init__(self, request: HttpRequest, wish: Wish, stat: Stat) -> None:
+        self.request = request
+        self.wish = wish
+        self.stat = stat
+        self.validators = Validators.of(stat)
+        self.content_type = media_type(stat.content_type or names.content_type(wish.key))
 
-def _whole(request: HttpRequest, wish: Wish, raw: RangeReader) -> HttpResponseBase:
-    stat = raw.stat
-    body = Body(raw, [(b"", Span(0, stat.size))])
-    raw.seek(0)  # a range was asked for that is not sent: the file stands there
-    file = None if isinstance(request, ASGIRequest) else raw.on_disk()
-    response: HttpResponseBase
-    if file is not None and stat.size > BLOCK:
-        response = FileAnswer(body, file)
-    else:
-        response = _streamed(request, wish, body)
-    return _described(wish, stat, response, length=stat.size)
+    def with_file(self, raw: RangeReader, wanted: list[Wanted] | None) -> HttpResponseBase:
+        """Return what suits the request: all of the file, parts of it, or no more than a status."""
+        refused = self.refused()
+        if refused is not None:
+            return refused
+        if wanted and not self.validators.allow_range(self.request.META.get("HTTP_IF_RANGE")):
+            wanted = None
+        spans = resolve(wanted, self.stat.size) if wanted else None
+        if spans is None:
+            return self._whole(raw)
+        if not spans:
+            return self._unsatisfiable()
+        return self._several(raw, spans) if len(spans) > 1 else self._part(raw, spans[0])
 
+    def refused(self) -> HttpResponseBase | None:
+        """Return the answer to a condition that is not met; nothing of the file is read for it."""
+        status = self.validators.judge(self.request.META)
+        return None if status is None else self._bare(status, {})
 
-def _several(
-    request: HttpRequest, wish: Wish, raw: RangeReader, spans: list[Span]
-) -> HttpResponseBase:
-    """Answer with multipart/byteranges; a store that cannot seek is asked once for each part."""
-    stat = raw.stat
-    boundary = secrets.token_hex(16)
-    kind = _content_type(wish, stat)
-    parts = [
-        (
-            f"\r\n--{boundary}\r\nContent-Type: {kind}\r\n"
-            f"Content-Range: {span.content_range(stat.size)}\r\n\r\n".encode(),
-            span,
-        )
-        for span in spans
-    ]
-    end = f"\r\n--{boundary}--\r\n".encode()
-    body = Body(raw, parts, end)
-    response = _streamed(request, wish, body)
-    response.status_code = HTTPStatus.PARTIAL_CONTENT
-    _described(wish, stat, response, length=body.length)
-    response.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
-    return response
+    def described(self, response: HttpResponseBase, length: int) -> HttpResponseBase:
+        """Set the header fields of a response with ``length`` bytes of the file."""
+        put(response, headers_of(self.wish, self.content_type))
+        put(response, self.validators.headers)
+        put(response, {"Content-Length": str(length), "Accept-Ranges": "bytes"})
+        if _GZIP in settings.MIDDLEWARE:
+            # It would compress parts of a file, whose ranges then mean something else.
+            response.headers["Content-Encoding"] = "identity"
+        return response
 
+    def _whole(self, raw: RangeReader) -> HttpResponseBase:
+        size = self.stat.size
+        body = Body(raw, [(b"", Span(0, size))])
+        raw.seek(0)  # a range was asked for that is not sent: the file stands there
+        file = None if isinstance(self.request, ASGIRequest) else raw.on_disk()
+        if file is not None and size > BLOCK:
+            return self.described(FileAnswer(body, file), size)
+        return self.described(self._streamed(body), size)
 
-def _streamed(request: HttpRequest, wish: Wish, body: Body) -> HttpResponseBase:
-    if body.length <= BLOCK:
-        # The reader is given back at once.
-        return HttpResponse(b"".join(body))
-    body.begin()
-    if isinstance(request, ASGIRequest):
-        return StreamingHttpResponse(
-            AsyncBody(body, thread_sensitive=wish.storage.thread_sensitive)
-        )
-    return StreamingHttpResponse(body)
+    def _part(self, raw: RangeReader, span: Span) -> HttpResponseBase:
+        response = self.described(self._streamed(Body(raw, [(b"", span)])), len(span))
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response.headers["Content-Range"] = span.content_range(self.stat.size)
+        return response
 
+    def _several(self, raw: RangeReader, spans: list[Span]) -> HttpResponseBase:
+        """Answer with multipart/byteranges; a store that cannot seek is asked for each part."""
+        boundary = secrets.token_hex(16)
+        parts = [
+            (
+                f"\r\n--{boundary}\r\nContent-Type: {self.content_type}\r\n"
+                f"Content-Range: {span.content_range(self.stat.size)}\r\n\r\n".encode(),
+                span,
+            )
+            for span in spans
+        ]
+        body = Body(raw, parts, f"\r\n--{boundary}--\r\n".encode())
+        response = self.described(self._streamed(body), body.length)
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+        return response
 
-def _refused(request: HttpRequest, wish: Wish, stat: Stat) -> HttpResponseBase | None:
-    """Return the answer to a condition that is not met; the body has not been read then."""
-    validators = Validators.of(stat)
-    status = validators.judge(request.META)
-    if status is None:
-        return None
-    response = HttpResponse(status=status)
-    del response.headers["Content-Type"]
-    put(response, {**validators.headers, **_caching(wish)})
-    return response
+    def _unsatisfiable(self) -> HttpResponseBase:
+        told = {"Content-Range": f"bytes */{self.stat.size}", "Accept-Ranges": "bytes"}
+        return self._bare(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, told)
 
+    def _bare(self, status: int, fields: Mapping[str, str]) -> HttpResponseBase:
+        response = HttpResponse(status=status)
+        del response.headers["Content-Type"]
+        put(response, {**fields, **self.validators.headers, **_caching(self.wish)})
+        return response
 
-def _unsatisfiable(wish: Wish, stat: Stat) -> HttpResponseBase:
-    response = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-    del response.headers["Content-Type"]
-    put(
-        response,
-        {
-            "Content-Range": f"bytes */{stat.size}",
-            "Accept-Ranges": "bytes",
-            **Validators.of(stat).headers,
-            **_caching(wish),
-        },
-    )
-    return response
-
-
-def _described(
-    wish: Wish, stat: Stat, response: HttpResponseBase, *, length: int
-) -> HttpResponseBase:
-    put(
-        response,
-        {
-            **headers_of(wish, _content_type(wish, stat)),
-            **Validators.of(stat).headers,
-            "Content-Length": str(length),
-            "Accept-Ranges": "bytes",
-        },
-    )
-    if _GZIP in settings.MIDDLEWARE:
-        # It would compress parts of a file, whose ranges then mean something else.
-        response.headers["Content-Encoding"] = "identity"
-    return response
-
-
-def _content_type(wish: Wish, stat: Stat) -> str:
-    return media_type(stat.content_type or names.content_type(wish.key))
+    def _streamed(self, body: Body) -> HttpResponseBase:
+        if body.length <= BLOCK:
+            # The reader is given back at once.
+            return HttpResponse(b"".join(body))
+        body.begin()
+        if isinstance(self.request, ASGIRequest):
+            sensitive: bool = self.wish.storage.thread_sensitive
+            return StreamingHttpResponse(AsyncBody(body, thread_sensitive=sensitive))
+        return StreamingHttpResponse(body)
 
 
 def headers_of(wish: Wish, content_type: str) -> dict[str, str]:

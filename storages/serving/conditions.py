@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from django.utils.http import http_date, parse_http_date_safe
 
@@ -44,7 +45,7 @@ class Validators:
         if self.etag is not None:
             shown["ETag"] = self.etag
         if self.modified is not None:
-            shown["Last-Modified"] = http_date(self.modified)
+            shown["Last-Modified"] = _date(self.modified)
         return shown
 
     def judge(self, meta: Mapping[str, str]) -> int | None:
@@ -98,6 +99,11 @@ def _etag(version: str | None) -> str | None:
     if _PLAIN(version) is None:
         version = hashlib.sha256(version.encode()).hexdigest()
     return f'"{version}"'
+
+
+@lru_cache(maxsize=1024)
+def _date(moment: int) -> str:
+    return http_date(moment)
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 from django.http import HttpResponseBase
@@ -83,6 +84,7 @@ def is_inline(content_type: str, safe: Collection[str]) -> bool:
     return content_type.partition(";")[0].strip().lower() in safe
 
 
+@lru_cache(maxsize=1024)
 def content_disposition(kind: str, filename: str) -> str:
     """Return the header for a file that browsers are to store as ``filename`` (RFC 6266).
 
