@@ -240,13 +240,22 @@ class Bucket:
     def insert_chunks(self, chunks: Sequence[Document], *, again: bool) -> None:
         """Store chunks; ``again``: some of these very ones may be there already."""
         pymongo = library("pymongo.errors", "gridfs")
+        failed: list[Document] = []
         with self._asking():
             try:
                 self._chunks.insert_many(chunks, ordered=False)
             except pymongo.BulkWriteError as error:
-                refused = (error.details or {}).get("writeErrors") or []
-                if not again or any(each.get("code") != DUPLICATE for each in refused):
-                    raise
+                details = error.details or {}
+                failed = [
+                    *(it for it in details["writeErrors"] if not again or it["code"] != DUPLICATE),
+                    *details["writeConcernErrors"],
+                ]
+            if failed:
+                # Not that error, which holds, and shows, every byte that was to be written. And
+                # who reads DUPLICATE would take the name of the file for taken.
+                code = int(failed[0]["code"])
+                text = str(failed[0].get("errmsg"))
+                raise pymongo.OperationFailure(text, code if code != DUPLICATE else None)
 
     def insert_file(self, document: Document) -> None:
         """Store a file's document. Raises AlreadyExists when a claim, or its id, is taken."""

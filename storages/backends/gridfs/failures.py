@@ -69,9 +69,6 @@ def translating() -> Iterator[None]:
         raise Unavailable(_text(error)) from error
     except (pymongo.ConfigurationError, pymongo.InvalidURI, pymongo.InvalidName) as error:
         raise OptionError(f"MongoDB's client cannot be made: {_text(error)}") from None
-    except pymongo.BulkWriteError as error:
-        # It holds, and shows, every byte that was to be written.
-        raise _failure(error) from None
     except (pymongo.DocumentTooLarge, bson.InvalidDocument) as error:
         raise TooLarge(_text(error)) from error
     except bson.BSONError as error:
