@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import posixpath
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from storages.staging import Source, staged
 if TYPE_CHECKING:
     from storages.static.mixins import StaticFilesMixin
 
-__all__ = ["Draft", "is_stored", "local_path"]
+__all__ = ["Draft", "digest_of", "is_stored", "local_path"]
 
 #: So much of the MD5 of a file's content Django puts into its name.
-_IN_NAME = 12
+_HASH = re.compile(r"\.([0-9a-f]{12})(?:\.[^.]*)?$")
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ def is_stored(storage: StaticFilesMixin, key: str, draft: Draft, known: Stat | N
             return False
         algorithm, _, digest = (known.checksum or "").partition(":")
         if digest and algorithm in hashlib.algorithms_available:
-            same = _digest(algorithm, body) == digest
+            same = digest_of(algorithm, body) == digest
             if same or storage._is_digest(key):  # noqa: SLF001
                 return same
-        if body is source and _digest("md5", source)[:_IN_NAME] in posixpath.basename(key):
+        hashed = body is source and _HASH.search(posixpath.basename(key))
+        if hashed and digest_of("md5", source).startswith(hashed[1]):
             return True
         # What a listing does not tell, the file's own status may.
         modified = None if draft.made else known.modified or storage.stat(key).modified
@@ -100,7 +102,8 @@ def is_stored(storage: StaticFilesMixin, key: str, draft: Draft, known: Stat | N
         return modified.replace(microsecond=0) >= draft.modified
 
 
-def _digest(algorithm: str, source: Source) -> str:
+def digest_of(algorithm: str, source: Source) -> str:
+    """Return the digest of the content, in hexadecimal digits."""
     digest = hashlib.new(algorithm, usedforsecurity=False)
     for chunk in source.chunks():
         digest.update(chunk)

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from storages import names
 from storages.errors import NotFound
 from storages.readers import Entry, Stat
-from storages.static.uploading import each
+from storages.static.uploading import LONG, each
 
 if TYPE_CHECKING:
     from storages.static.mixins import StaticFilesMixin
 
 __all__ = ["Listing", "listing_of", "scanned"]
 
-#: Seconds of listing that are worth more connections.
-_LONG = 1.0
 #: So many files are listed, whatever they are.
 MOST = 100_000
 
@@ -46,7 +44,7 @@ def scanned(storage: StaticFilesMixin) -> Generator[tuple[str, Stat | None]]:
     while level:
         # Each thread has to log in first.
         left = len(level) * (time.monotonic() - started) / max(listed, 1)
-        at_once = min(workers, len(level)) if left > _LONG else 1
+        at_once = min(workers, len(level)) if left > LONG else 1
         listed += len(level)
         below: list[str] = []
         for key in each(scan, level, at_once):

@@ -28,7 +28,7 @@ from storages import names
 from storages.errors import NotFound, StorageError
 from storages.readers import Entry, Stat
 from storages.staging import staged
-from storages.static.drafts import Draft, is_stored, local_path
+from storages.static.drafts import Draft, digest_of, is_stored, local_path
 from storages.static.listing import Listing, listing_of
 from storages.static.uploading import do_all
 
@@ -79,7 +79,6 @@ class Run:
         self._coming: str | None = None
         self._listing: Listing | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
-        self._made = 0
 
     @contextmanager
     def __call__(self) -> Iterator[Self]:
@@ -175,9 +174,9 @@ class Run:
         """
         if key != self._coming or key in self.drafts:
             return None
-        path = self.found[key]
-        theirs = self.storage._local_time(Path(path).stat().st_mtime)
-        return theirs if self._is_stored(key, Draft.of(path)) else theirs - timedelta(days=1)
+        draft = Draft.of(self.found[key])
+        theirs = self.storage._local_time(draft.time / 10**9)
+        return theirs if self._is_stored(key, draft) else theirs - timedelta(days=1)
 
     def open(self, key: str) -> Any:
         """Open a file of the run; None: it is in the store alone."""
@@ -188,29 +187,25 @@ class Run:
     def save(self, key: str, content: Any) -> str:
         """Keep content that is to be stored; return its name."""
         path = local_path(content)
-        draft = Draft.of(path) if path is not None else self._copied(content)
-        replaced = self.drafts.get(key)
-        if replaced is not None and replaced.made and replaced.path != draft.path:
-            Path(replaced.path).unlink()
-        self.drafts[key] = draft
+        self.drafts[key] = Draft.of(path) if path is not None else self._copied(content)
         self.removed.discard(key)
         return key
 
     def _copied(self, content: Any) -> Draft:
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="storages-static-")
-        self._made += 1
-        path = Path(self._directory.name, str(self._made))
-        with path.open("xb") as file, staged(content) as source:
-            for chunk in source.chunks():
-                file.write(chunk)
+        with staged(content) as source:
+            # Django makes most files twice, and the second time the same.
+            path = Path(self._directory.name, digest_of("sha256", source))
+            if not path.exists():
+                with path.open("xb") as file:
+                    for chunk in source.chunks():
+                        file.write(chunk)
         return Draft.of(str(path), made=True)
 
     def delete(self, key: str) -> None:
         """Take a file away."""
-        draft = self.drafts.pop(key, None)
-        if draft is not None and draft.made:
-            Path(draft.path).unlink()
+        self.drafts.pop(key, None)
         if self._clearing:
             self.cleared.add(key)
         elif self._lists(key):

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 
 from django.core.management.base import CommandError
 
-__all__ = ["Progress", "do_all", "each"]
+__all__ = ["LONG", "Progress", "do_all", "each"]
 
 T = TypeVar("T")
 #: So many files wait for each worker, so that none of them has to.
 _AHEAD = 4
+#: Seconds of work that are worth more connections.
+LONG = 1.0
 #: Seconds between two lines that say how far it is, where there is no terminal.
 _SELDOM = 10.0
 #: Seconds between two drawings of the bar.
@@ -47,6 +49,22 @@ def each(work: Callable[[T], object], items: Iterable[T], workers: int) -> Itera
             yield _first(waiting)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _quickly(work: Callable[[T], object], items: Sequence[T], workers: int) -> Iterator[T]:
+    """Do ``work`` in this thread, and in others as well when that is going to take long."""
+    started = time.monotonic()
+    for done, item in enumerate(items):
+        # Each thread has to connect first.
+        if (
+            workers > 1
+            and done
+            and (time.monotonic() - started) / done * (len(items) - done) > LONG
+        ):
+            yield from each(work, items[done:], min(workers, len(items) - done))
+            return
+        work(item)
+        yield item
 
 
 def _first(waiting: deque[tuple[T, Future[object]]]) -> T:
@@ -109,7 +127,7 @@ def do_all(
     progress = Progress(command, verb, len(items))
     done = 0
     try:
-        for name, _ in each(lambda item: work(*item), items, min(workers, len(items)) or 1):
+        for name, _ in _quickly(lambda item: work(*item), items, workers):
             done += 1
             progress.done(name)
     except OSError as error:

@@ -198,8 +198,11 @@ def test_order(project: Project) -> None:
     assert written[4:] == ["css/b.css", MANIFEST]
 
 
-def test_workers(project: Project) -> None:
-    """At most ``workers`` files are sent at a time, and more than one."""
+def test_workers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most ``workers`` files are sent at a time, and more than one when it takes long."""
+    project.collect(manifest=True)
+    assert Watched.most == 1
+    monkeypatch.setattr(uploading, "LONG", 0)
     for number in range(20):
         project.write(f"many/{number}.txt", b"x")
     project.collect(manifest=True)
@@ -212,6 +215,7 @@ def test_a_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     before = project.stored()
     for number in range(20):
         project.write(f"many/{number:02}.txt", b"x")
+    monkeypatch.setattr(uploading, "LONG", 0)
     monkeypatch.setattr(Watched, "broken", ("many/03.txt", "many/04.txt"))
     with pytest.raises(CommandError, match=r"'many/03.txt' could not be stored: .*It broke") as it:
         project.collect(manifest=True)
