@@ -53,7 +53,8 @@ class Body:
         self._raw = raw
         self.length = sum(len(before) + len(span) for before, span in parts) + len(end)
         self._left = self.length
-        self._blocks = self._read(parts, end)
+        self._parts, self._end = parts, end
+        self._blocks: Iterator[bytes] | None = None
         self._begun = b""
         self._buffer: bytearray | None = None
         self._reading = threading.Lock()
@@ -84,6 +85,8 @@ class Body:
         with self._reading:
             try:
                 if not self._closed:
+                    if self._blocks is None:
+                        self._blocks = self._read(self._parts, self._end)
                     block = next(self._blocks)
                     self._left -= len(block)
             finally:
