@@ -298,6 +298,18 @@ def test_a_deadline_that_is_over_bounds_nothing_more(
     assert (len(server.requests), server.faults) == (1, 1)
 
 
+def test_what_came_before_a_stall_is_not_asked_for_again(server: ScriptedServer) -> None:
+    """However large the pieces are in which it is read."""
+    reply = Reply(200, {"ETag": '"one"'}, CONTENT, stall_at=300_000, stall=60)
+    server.script(reply)
+    with PageStorage(read_timeout=0.5) as storage:
+        storage.base = server.url
+        with storage.open("a") as file:
+            assert file.read() == CONTENT
+    assert [request.range for request in server.requests] == [0, 300_000]
+    assert server.faults == 1
+
+
 def test_a_body_that_goes_on_is_cut(storage: PageStorage, server: ScriptedServer) -> None:
     """What comes after the announced length belongs to no file, the next one least of all."""
     server.script(Reply(200, {"ETag": '"one"'}, CONTENT, length=1000))

@@ -128,9 +128,18 @@ class Answer:
         return data
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """Fill ``buffer``, without a copy; return how many bytes came: fewer only at the end."""
+        """Put what has come into ``buffer``, as far as it can without a copy; return its length."""
+        received = self._received
         with self._receiving():
-            count: int = self._received.readinto(buffer)
+            if received.chunked or received.fp is None:
+                data = received.read1(len(buffer))
+                count = len(data)
+                buffer[:count] = data
+            else:
+                # http.client waits until a buffer is full, and loses what has come if it fails.
+                left = received.length
+                count = received.fp.readinto1(buffer if left is None else buffer[:left])
+                received.length = None if left is None else left - count
             self._took(bool(count))
         return count
 

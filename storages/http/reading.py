@@ -63,7 +63,6 @@ class BodyReader:
         if not wanted:
             return 0
         if not self._ahead and self._begun and wanted >= BLOCK:
-            # Read on and on: each time has its price, so it is waited for until there is enough.
             count = self._answer.readinto(buffer[:wanted])
         else:
             self._begun = True
