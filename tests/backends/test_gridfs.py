@@ -471,7 +471,7 @@ def test_commands_of_each_operation(storage: GridFSStorage, commands: Commands) 
     assert asked == ["find files", "insert files"]
     with commands.during() as asked:
         storage.save("large.bin", ContentFile(large))
-    assert asked == ["find files", *["insert chunks"] * 3, "find files", "insert files"]
+    assert asked == ["find files", *["insert chunks"] * 4, "find files", "insert files"]
     with commands.during() as asked:
         assert read(storage, "a.txt") == small
     assert asked == ["find files", "find chunks"]

@@ -14,7 +14,7 @@ from storages.errors import Corrupt
 __all__ = ["BLOCK", "ChunkedReader"]
 
 #: Bytes asked for at once by who reads on and on.
-BLOCK = 4 * 1024 * 1024
+BLOCK = 3 * 1024 * 1024
 #: How much more is asked for each time, until then.
 _FASTER = 4
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Upload", "delete", "rename"]
 
 #: Bytes of chunks in one command.
-BATCH = 4 * 1024 * 1024
+BATCH = 3 * 1024 * 1024
 #: How often a writer gives way to others that write the same name.
 _TRIES = 100
 _TICK = timedelta(milliseconds=1)
