@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from storages.backends.cloudfiles import CloudFilesStorage, deleting, requests
 from storages.retry import Retry
+from tests.servers import shared
 from tests.servers.s3proxy import Asked, Fault, S3Proxy
 from tests.servers.swift import Swift
 
@@ -32,6 +34,24 @@ def options(server: Swift, container: str, **more: Any) -> dict[str, Any]:
         "container": container,
         **more,
     }
+
+
+Make = Callable[..., CloudFilesStorage]
+
+
+@contextmanager
+def making(container: str, **defaults: Any) -> Iterator[Make]:
+    """Give what makes storages of ``container``, and close them at the end."""
+    made: list[CloudFilesStorage] = []
+
+    def make(kind: type[CloudFilesStorage] = Eager, /, **more: Any) -> CloudFilesStorage:
+        given = options(shared(Swift), **{"container": container, **defaults, **more})
+        made.append(kind(**given))
+        return made[-1]
+
+    yield make
+    for storage in made:
+        storage.close()
 
 
 def read(storage: CloudFilesStorage, name: str) -> bytes:

@@ -36,12 +36,10 @@ from storages.errors import (
     Timeout,
 )
 from storages.retry import deadline
-from tests.backends.cloudfiles import Eager, MiB, Wire, options, read
+from tests.backends.cloudfiles import Make, MiB, Wire, making, read
 from tests.servers import shared
 from tests.servers.http import Reply, Request, ScriptedServer
 from tests.servers.swift import Swift
-
-Make = Callable[..., CloudFilesStorage]
 
 
 @pytest.fixture
@@ -64,17 +62,10 @@ def wire(server: Swift) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def make(server: Swift, container: str) -> Iterator[Make]:
+def make(container: str) -> Iterator[Make]:
     """Makes storages of the new container."""
-    made: list[CloudFilesStorage] = []
-
-    def make(kind: type[CloudFilesStorage] = Eager, /, **more: Any) -> CloudFilesStorage:
-        made.append(kind(**options(server, **{"container": container, **more})))
-        return made[-1]
-
-    yield make
-    for storage in made:
-        storage.close()
+    with making(container) as make:
+        yield make
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,14 +13,12 @@ from django.core.files.base import ContentFile
 
 from storages.backends.cloudfiles import CloudFilesStorage, accounts
 from storages.errors import OptionError, PermissionDenied, StorageError, Unavailable
-from tests.backends.cloudfiles import Eager, Wire, options, read
+from tests.backends.cloudfiles import Make, Wire, making, read
 from tests.servers import shared
 from tests.servers.http import Reply, Request, ScriptedServer
 from tests.servers.process import free_port
 from tests.servers.rackspace import KEY, PROJECT, USER, Rackspace
 from tests.servers.swift import Swift
-
-Make = Callable[..., CloudFilesStorage]
 
 
 @pytest.fixture
@@ -36,17 +34,10 @@ def container(server: Swift) -> str:
 
 
 @pytest.fixture
-def make(container: str, server: Swift) -> Iterator[Make]:
+def make(container: str) -> Iterator[Make]:
     """Makes storages of the new container."""
-    made: list[CloudFilesStorage] = []
-
-    def make(**more: Any) -> CloudFilesStorage:
-        made.append(Eager(**options(server, container, **more)))
-        return made[-1]
-
-    yield make
-    for storage in made:
-        storage.close()
+    with making(container) as make:
+        yield make
 
 
 @pytest.fixture

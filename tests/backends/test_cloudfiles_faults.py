@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from django.core.files.base import ContentFile
@@ -25,12 +24,11 @@ from storages.errors import (
     TooLarge,
     Unavailable,
 )
-from tests.backends.cloudfiles import Eager, MiB, Wire, options, read
+from tests.backends.cloudfiles import Eager, Make, MiB, Wire, making, options, read
 from tests.servers import shared
 from tests.servers.s3proxy import Fault
 from tests.servers.swift import Swift
 
-Make = Callable[..., CloudFilesStorage]
 DATA = os.urandom(2 * MiB)
 
 CUT = Fault(refuse=True)
@@ -54,17 +52,8 @@ def wire(server: Swift) -> Iterator[Wire]:
 @pytest.fixture
 def make(server: Swift, wire: Wire) -> Iterator[Make]:
     """Makes storages of a new container, behind the proxy."""
-    container = server.new_container()
-    made: list[CloudFilesStorage] = []
-
-    def make(**more: Any) -> CloudFilesStorage:
-        given = {"auth_url": wire.auth_url, **more}
-        made.append(Eager(**options(server, container, **given)))
-        return made[-1]
-
-    yield make
-    for storage in made:
-        storage.close()
+    with making(server.new_container(), auth_url=wire.auth_url) as make:
+        yield make
 
 
 @pytest.fixture

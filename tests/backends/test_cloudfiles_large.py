@@ -22,12 +22,11 @@ from storages.errors import (
     TooLarge,
     Unavailable,
 )
-from tests.backends.cloudfiles import Eager, MiB, Wire, options, read
+from tests.backends.cloudfiles import Make, MiB, Wire, making, read
 from tests.servers import shared
 from tests.servers.s3proxy import Asked, Fault
 from tests.servers.swift import Swift
 
-Make = Callable[..., CloudFilesStorage]
 DATA = os.urandom(2 * MiB + 500_000)  # three segments
 OTHER = os.urandom(MiB + 1)  # two
 
@@ -58,16 +57,8 @@ def wire(server: Swift) -> Iterator[Wire]:
 @pytest.fixture
 def make(container: str, wire: Wire) -> Iterator[Make]:
     """Makes storages of the new container, behind the proxy."""
-    made: list[CloudFilesStorage] = []
-
-    def make(**more: Any) -> CloudFilesStorage:
-        given = {"segment_size": MiB, "auth_url": wire.auth_url, **more}
-        made.append(Eager(**options(shared(Swift), container, **given)))
-        return made[-1]
-
-    yield make
-    for storage in made:
-        storage.close()
+    with making(container, segment_size=MiB, auth_url=wire.auth_url) as make:
+        yield make
 
 
 @pytest.fixture

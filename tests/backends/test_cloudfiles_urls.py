@@ -7,7 +7,7 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,13 +15,12 @@ import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
-from storages.backends.cloudfiles import CloudFilesStorage, urls
-from tests.backends.cloudfiles import Eager, options
+from storages.backends.cloudfiles import urls
+from tests.backends.cloudfiles import Make, making
 from tests.servers import shared
 from tests.servers.rackspace import KEY, USER, Published, Rackspace
 from tests.servers.swift import Swift
 
-Make = Callable[..., CloudFilesStorage]
 SIGNING_KEY = "a-key-of-the-container"
 
 
@@ -38,18 +37,11 @@ def container(server: Swift) -> str:
 
 
 @pytest.fixture
-def make(server: Swift, container: str) -> Iterator[Make]:
+def make(container: str) -> Iterator[Make]:
     """Makes storages of the new container, with an ``a b/c.txt``."""
-    made: list[CloudFilesStorage] = []
-
-    def make(**more: Any) -> CloudFilesStorage:
-        made.append(Eager(**options(server, container, **more)))
-        return made[-1]
-
-    make().save("a b/c.txt", ContentFile(b"abc"))
-    yield make
-    for storage in made:
-        storage.close()
+    with making(container) as make:
+        make().save("a b/c.txt", ContentFile(b"abc"))
+        yield make
 
 
 @pytest.fixture
