@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from unittest import mock
 
 import pytest
 from bson import ObjectId
@@ -17,6 +18,7 @@ from gridfs import GridFSBucket
 
 from storages.backends import mongodb
 from storages.backends.gridfs import GridFSFile, GridFSStorage
+from storages.backends.gridfs.bucket import Bucket
 from storages.errors import AlreadyExists, Corrupt, NotFound, NoURL
 from tests.backends.gridfs_commands import Commands
 from tests.servers import shared
@@ -343,6 +345,23 @@ def test_moving_renames_the_document(
     assert read(storage, "target.txt") == b"second"
     assert database.fs.files.count_documents({"filename": "target.txt"}) == 1
     assert leftovers(database) == 0
+
+
+def test_a_file_that_vanishes_while_it_is_moved(storage: GridFSStorage, database: Any) -> None:
+    """NotFound; what another program has made of it stays, and so does the target."""
+    storage.save("a.txt", ContentFile(b"moved"))
+    storage.save("target.txt", ContentFile(b"target"))
+    rename = storage._bucket.rename
+
+    def moved_first(file: Any, key: str, changes: Any) -> Any:
+        database.fs.files.update_one({"filename": "a.txt"}, {"$set": {"filename": "b.txt"}})
+        return rename(file, key, changes)
+
+    patch = mock.patch.object(Bucket, "rename", lambda _, **given: moved_first(**given))
+    with patch, pytest.raises(NotFound):
+        storage.move("a.txt", "target.txt", overwrite=True)
+    assert read(storage, "b.txt") == b"moved"
+    assert read(storage, "target.txt") == b"target"
 
 
 def test_an_overwriter_spares_what_was_moved_away(storage: GridFSStorage, database: Any) -> None:

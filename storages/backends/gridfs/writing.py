@@ -203,8 +203,6 @@ def rename(storage: GridFSStorage, key: str, target: str, *, overwrite: bool) ->
     file = revisions[0]
     for attempt in range(_TRIES):
         old = ask(lambda bucket: bucket.revisions(target))
-        if any(it["_id"] == file["_id"] for it in old):
-            break  # by an attempt whose answer was lost
         if old and not overwrite:
             raise AlreadyExists
         # They would be the file, once the newest is gone.
@@ -220,13 +218,12 @@ def rename(storage: GridFSStorage, key: str, target: str, *, overwrite: bool) ->
         except AlreadyExists:
             _give_way(storage, target, attempt)
             continue
-        if renamed:
-            break
-        if not ask(lambda bucket: bucket.is_there(file["_id"])):
-            raise NotFound
-    else:
-        raise _outrun()
-    discard(storage, [it for it in old if it["_id"] != file["_id"]], "The former content")
+        # Not found under the old name, it was renamed by an attempt whose answer was lost.
+        if renamed or file["_id"] in [it["_id"] for it in ask(lambda b: b.revisions(target))]:
+            discard(storage, old, "The former content")
+            return
+        raise NotFound
+    raise _outrun()
 
 
 def _after(old: Sequence[Document], moment: Any) -> Any:
