@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 S = TypeVar("S", bound="Server")
 TAIL = 4000  # characters of the log that a failure shows
+PORTS = range(20000, 32768)
+_random = random.SystemRandom()  # processes that run tests at once choose differently
+_given: set[int] = set()
 
 
 class MissingProgramError(AssertionError):
@@ -58,11 +62,18 @@ def find(*names: str, package: str, directories: Sequence[str] = ()) -> str:
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nothing uses, another one each time.
+
+    It is below those that systems take for outgoing connections: one of these could have it before
+    the server starts, or while it restarts, and the system may choose a number twice.
+    """
+    while True:
+        port = _random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def _children(pid: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.servers import MissingProgramError, Server, ServerFailedError, shared
 from tests.servers.mariadb import MariaDB
 from tests.servers.odbc import driver
 from tests.servers.postgresql import PostgreSQL
-from tests.servers.process import _runs, find
+from tests.servers.process import HOST, PORTS, _runs, find, free_port
 
 PACKAGES = Path(__file__).with_name("packages.txt")
 
@@ -104,3 +105,18 @@ def test_a_killed_server_starts_again_where_it_was() -> None:
     assert not server.query("SELECT 1")
     assert shared(MariaDB) is server
     assert server.query("DROP TABLE kept")
+
+
+def test_no_two_servers_get_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is another one, in use by nobody, though servers bind theirs only later."""
+    few = range(PORTS.start, PORTS.start + 60)
+    monkeypatch.setattr("tests.servers.process.PORTS", few)
+    monkeypatch.setattr("tests.servers.process._given", set())
+    with socket.socket() as taken:
+        taken.bind((HOST, free_port()))
+        taken.listen()
+        monkeypatch.setattr("tests.servers.process._given", set())
+        ports = [free_port() for _ in range(20)]
+        assert len(set(ports)) == 20
+        assert set(ports) <= set(few)
+        assert taken.getsockname()[1] not in ports
