@@ -7,6 +7,7 @@ are large. It gets slow with much data: tests keep little, in a database of thei
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any, ClassVar
 from urllib.parse import quote_plus
 
@@ -68,6 +69,12 @@ class Secantus(Server):
         except PyMongoError:
             return False
         return True
+
+    def close(self) -> None:
+        """Remove it; it would take two seconds to put in order what nobody reads again."""
+        if os.getpid() == self._owner:
+            self.kill()
+        super().close()
 
     def new_database(self) -> str:
         """Return the name of a database that is not there yet."""
