@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from storages.readers import Stat
 from storages.serving.conditions import Validators
-from storages.serving.headers import INLINE_TYPES, content_disposition, is_inline, media_type
+from storages.serving.headers import (
+    INLINE_TYPES,
+    content_disposition,
+    is_inline,
+    media_type,
+    policy,
+)
 from storages.serving.ranges import MOST, Span, Wanted, parse, resolve
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=timezone.utc)
@@ -276,6 +282,18 @@ def test_what_is_no_media_type_is_bytes(told: str | None) -> None:
 def test_media_types_stay(told: str) -> None:
     """With parameters."""
     assert media_type(told) == told
+
+
+def test_what_is_shown_is_in_a_sandbox() -> None:
+    """Nothing runs in it; sound and films keep the origin, without which they cannot be fetched."""
+    for kind in ("text/plain", "image/png", "text/html", "application/pdf", "x-video/audio"):
+        assert policy(kind).endswith("; sandbox")
+    for kind in ("video/mp4", "Audio/OGG; codecs=opus"):
+        assert policy(kind).endswith("; sandbox allow-same-origin")
+    for kind in ("text/plain", "video/mp4"):
+        assert policy(kind).startswith("default-src 'none'; ")
+        assert "allow-scripts" not in policy(kind)
+        assert "script-src" not in policy(kind)
 
 
 def test_what_runs_is_not_shown() -> None:

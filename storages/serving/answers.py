@@ -24,7 +24,7 @@ from storages.errors import Changed
 from storages.readers import RangeReader, Stat
 from storages.serving.bodies import BLOCK, AsyncBody, Body
 from storages.serving.conditions import Validators
-from storages.serving.headers import content_disposition, is_inline, media_type, put
+from storages.serving.headers import content_disposition, is_inline, media_type, policy, put
 from storages.serving.ranges import Span, Wanted, parse, resolve
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def headers_of(wish: Wish, content_type: str) -> dict[str, str]:
     return {
         "Content-Type": content_type,
         "Content-Disposition": content_disposition("inline" if inline else "attachment", filename),
-        "Content-Security-Policy": place.content_security_policy,
+        "Content-Security-Policy": place.content_security_policy or policy(content_type),
         "X-Content-Type-Options": "nosniff",
         **_caching(wish),
     }

@@ -12,9 +12,11 @@ from django.http import HttpResponseBase
 __all__ = [
     "CONTENT_SECURITY_POLICY",
     "INLINE_TYPES",
+    "MEDIA_POLICY",
     "content_disposition",
     "is_inline",
     "media_type",
+    "policy",
     "put",
 ]
 
@@ -60,6 +62,10 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 )
 
+#: The same for sound and films. A browser that opens one by itself makes a page of it that fetches
+#: it, which a page without an origin may not; without scripts the origin is of no use to anybody.
+MEDIA_POLICY = f"{CONTENT_SECURITY_POLICY} allow-same-origin"
+
 _TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:[ \t]*;[\t\x20-\x7e]*)?", re.ASCII).fullmatch
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Signs that turn the direction of writing: "gpj.exe" could be shown as "exe.jpg".
@@ -77,6 +83,12 @@ def put(response: HttpResponseBase, fields: Mapping[str, str]) -> None:
 def media_type(told: str | None) -> str:
     """Return a media type that can stand in a header, as the store tells it."""
     return told if told and _TYPE(told) else "application/octet-stream"
+
+
+def policy(content_type: str) -> str:
+    """Return the Content-Security-Policy for a file of that type."""
+    media = content_type.lower().startswith(("audio/", "video/"))
+    return MEDIA_POLICY if media else CONTENT_SECURITY_POLICY
 
 
 def is_inline(content_type: str, safe: Collection[str]) -> bool:

@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from storages.errors import OptionError
 from storages.options import option, options_of, take, type_name
-from storages.serving.headers import CONTENT_SECURITY_POLICY, INLINE_TYPES
+from storages.serving.headers import INLINE_TYPES
 
 __all__ = ["ACCESS", "OFFLOADS", "Served", "class_of", "configured", "prefers_links", "served"]
 
@@ -120,11 +120,11 @@ class Served:
         help="Media types that browsers may show; others are downloaded. Default: pictures without "
         "SVG, sound, films, plain text.",
     )
-    content_security_policy: str = option(
-        default=CONTENT_SECURITY_POLICY,
+    content_security_policy: str | None = option(
         type=str,
         convert=_header,
-        help="The header Content-Security-Policy.",
+        help="The header Content-Security-Policy. Default: one in which nothing runs and nothing "
+        "is fetched from elsewhere.",
     )
     fallback: str | os.PathLike[str] | None = option(
         type=(str, os.PathLike),

@@ -85,3 +85,9 @@ def test_it_seeks_in_a_film(server: WebServer, path: str, page: Page) -> None:
         ".map(i => video.buffered.end(i) - video.buffered.start(i)).reduce((a, b) => a + b)"
     )
     assert received < SECONDS / 2  # most of the film was never sent
+
+
+def test_it_opens_a_film_by_itself(server: WebServer, path: str, page: Page) -> None:
+    """The page that the browser makes of it may fetch it, for all that it may not do."""
+    page.goto(f"{server.url}{path}")
+    assert page.locator("video").evaluate(LOADED) == SECONDS
