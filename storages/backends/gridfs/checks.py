@@ -29,7 +29,7 @@ def check(storage: GridFSOptions, alias: str) -> Iterator[CheckMessage]:
     if not isinstance(place, Server):
         return
     host = place.arguments.get("host")
-    given = options_in(host) if isinstance(host, str) and "://" in host else {}
+    given = dict(options_in(host)) if isinstance(host, str) and "://" in host else {}
     given |= {name.lower(): str(value) for name, value in place.arguments.items()}
     for name in _UNSAFE:
         if given.get(name.lower(), "").lower() == "true":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit, urlunsplit
 
@@ -55,14 +57,17 @@ def _secrets(uri: str) -> Iterator[str]:
         yield from dict.fromkeys((secret, unquote_plus(secret)))
 
 
+@lru_cache(maxsize=64)
 def database_in(uri: str) -> str:
     """Return the database that a connection string names; "" for none."""
     return unquote_plus(urlsplit(uri).path.strip("/"))
 
 
-def options_in(uri: str) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def options_in(uri: str) -> Mapping[str, str]:
     """Return the options of a connection string, their names in lower case."""
-    return {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
+    found = parse_qsl(urlsplit(uri).query)
+    return MappingProxyType({name.lower(): value for name, value in found})
 
 
 def _uri(value: str) -> str:
