@@ -77,8 +77,9 @@ class Run:
         self.last: list[Callable[[], object]] = []
         self._clearing: bool = getattr(command, "clear", False)
         self._coming: str | None = None
+        self._directories: set[str] = set()
         self._listing: Listing | None = None
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[Self]:
@@ -101,8 +102,8 @@ class Run:
         except StorageError as error:
             raise CommandError(str(error)) from error
         finally:
-            if self._directory is not None:
-                self._directory.cleanup()
+            if self._copies is not None:
+                self._copies.cleanup()
 
     # ------------------------------------------------ what the command is told
 
@@ -143,7 +144,7 @@ class Run:
             key = names.directory_name(name)
         except SuspiciousFileOperation:
             return False
-        if self.has(key):
+        if self.has(key) or key in self._directories:
             return True
         with outside():
             return self.listing.is_dir(key)
@@ -179,8 +180,10 @@ class Run:
         return theirs if self._is_stored(key, draft) else theirs - timedelta(days=1)
 
     def open(self, key: str) -> Any:
-        """Open a file of the run; None: it is in the store alone."""
+        """Open a file of the run; None: it is in the store alone. Raises NotFound."""
         draft = self.drafts.get(key)
+        if draft is None and not self.has(key):  # a directory, to which a stylesheet may refer
+            raise NotFound(operation="open", name=key, storage=repr(self.storage))
         path = self.found.get(key) if draft is None else draft.path
         return None if path is None else File(Path(path).open("rb"), name=key)
 
@@ -189,14 +192,18 @@ class Run:
         path = local_path(content)
         self.drafts[key] = Draft.of(path) if path is not None else self._copied(content)
         self.removed.discard(key)
+        directory = key.rpartition("/")[0]
+        while directory and directory not in self._directories:
+            self._directories.add(directory)
+            directory = directory.rpartition("/")[0]
         return key
 
     def _copied(self, content: Any) -> Draft:
-        if self._directory is None:
-            self._directory = tempfile.TemporaryDirectory(prefix="storages-static-")
+        if self._copies is None:
+            self._copies = tempfile.TemporaryDirectory(prefix="storages-static-")
         with staged(content) as source:
             # Django makes most files twice, and the second time the same.
-            path = Path(self._directory.name, digest_of("sha256", source))
+            path = Path(self._copies.name, digest_of("sha256", source))
             if not path.exists():
                 with path.open("xb") as file:
                     for chunk in source.chunks():

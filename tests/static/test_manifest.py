@@ -137,6 +137,18 @@ def test_missing_reference(project: Project, reference: str) -> None:
     assert project.stored() == before
 
 
+def test_other_references(project: Project) -> None:
+    """What is no static file is left as it is: directories, other hosts, data, fragments."""
+    text = (
+        'p { background: url("../img") url(../img/) url(//a.example/x.png) url(#f) url(data:,x) }'
+    )
+    project.write("css/x.css", text.encode())
+    asked = project.asked(manifest=True)
+    assert asked["open_read"] == 0
+    stored = project.stored()
+    assert stored[manifest_of(stored)["css/x.css"]].decode() == text
+
+
 def test_not_utf8(project: Project) -> None:
     """A stylesheet in another encoding is named, where Django lets it be; nothing is stored."""
     project.write("css/latin.css", b"/* \xe9 */")
