@@ -140,7 +140,7 @@ def test_missing_reference(project: Project, reference: str) -> None:
 def test_other_references(project: Project) -> None:
     """What is no static file is left as it is: directories, other hosts, data, fragments."""
     text = (
-        'p { background: url("../img") url(../img/) url(//a.example/x.png) url(#f) url(data:,x) }'
+        'p { background: url("../img") url("../img/") url(//a.example/x.png) url(#f) url(data:,x) }'
     )
     project.write("css/x.css", text.encode())
     asked = project.asked(manifest=True)
