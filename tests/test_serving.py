@@ -671,6 +671,23 @@ def test_a_server_may_send_a_file_by_itself() -> None:
         file.fileno()
 
 
+def test_a_server_sends_as_much_as_was_announced() -> None:
+    """Of a file that grows its old length; of one that was cut less, and then it fails."""
+    path = put("disk", "w.bin", LARGE)
+    file = Path(storages["disk"].path("w.bin"))
+    given = {"wsgi.file_wrapper": Sent}
+    longer: Any = WSGIHandler()(environ(path, **given), lambda *_: None)
+    with file.open("ab") as other:
+        other.write(b"more")
+    assert b"".join(longer) == LARGE
+    longer.close()
+    shorter: Any = WSGIHandler()(environ(path, **given), lambda *_: None)
+    os.truncate(file, 100_000)
+    with pytest.raises(Corrupt):
+        list(shorter)
+    shorter.close()
+
+
 @pytest.mark.parametrize(
     ("alias", "content", "asked"),
     [("disk", LARGE, "bytes=1-"), ("disk", SMALL, ""), ("disk", b"", ""), ("memory", LARGE, "")],

@@ -20,7 +20,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from storages import names
-from storages.errors import Changed
+from storages.errors import Changed, Corrupt
 from storages.readers import RangeReader, Stat
 from storages.serving.bodies import BLOCK, AsyncBody, Body
 from storages.serving.conditions import Validators
@@ -62,15 +62,25 @@ class FileAnswer(StreamingHttpResponse):
 
     def __init__(self, body: Body, file: io.FileIO) -> None:
         super().__init__(body)
-        self.file_to_stream = _Handle(file)
+        self.file_to_stream = _Handle(file, body.length)
 
 
 class _Handle:
     """What servers want of a file. Django replaces ``close`` by the response's own."""
 
-    def __init__(self, file: io.FileIO) -> None:
-        self.fileno, self.read = file.fileno, file.read
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+    def __init__(self, file: io.FileIO, size: int) -> None:
+        self._file = file
+        self._size = size
+        self.fileno, self.seek = file.fileno, file.seek
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the file does, and as many bytes as were announced, whatever has become of it."""
+        left = max(0, self._size - self._file.tell())
+        data = self._file.read(min(size, left) if size >= 0 else left)
+        if left and size and not data:
+            raise Corrupt(f"The file ended {left} bytes early.")
+        return data
 
     def close(self) -> None:
         """The response closes the file."""
