@@ -281,7 +281,7 @@ def test_a_deadline_bounds_headers_that_trickle(
     began = time.monotonic()
     with deadline(0.5), pytest.raises(Timeout):
         storage.open("a")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     assert server.faults >= 1
 
 
@@ -289,8 +289,8 @@ def test_a_deadline_that_is_over_bounds_nothing_more(
     storage: PageStorage, server: ScriptedServer
 ) -> None:
     """What was opened within one is read with the usual patience after it."""
-    server.script(Reply(200, {"ETag": '"one"'}, CONTENT, stall_at=200_000, stall=1.5))
-    with deadline(1.0):
+    server.script(Reply(200, {"ETag": '"one"'}, CONTENT, stall_at=200_000, stall=4.0))
+    with deadline(3.0):
         file = storage.open("a")
         assert file.read(10) == CONTENT[:10]
     with file:
@@ -302,7 +302,7 @@ def test_what_came_before_a_stall_is_not_asked_for_again(server: ScriptedServer)
     """However large the pieces are in which it is read."""
     reply = Reply(200, {"ETag": '"one"'}, CONTENT, stall_at=300_000, stall=60)
     server.script(reply)
-    with PageStorage(read_timeout=0.5) as storage:
+    with PageStorage(read_timeout=2.0) as storage:
         storage.base = server.url
         with storage.open("a") as file:
             assert file.read() == CONTENT
