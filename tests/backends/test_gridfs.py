@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from bson import ObjectId
+from bson import Int64, ObjectId
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from gridfs import GridFSBucket
@@ -133,7 +133,9 @@ def test_directories(storage: GridFSStorage) -> None:
 # ------------------------------------------------------------- other programs
 
 
-def test_pymongo_reads_what_is_saved(storage: GridFSStorage, others: GridFSBucket) -> None:
+def test_pymongo_reads_what_is_saved(
+    storage: GridFSStorage, others: GridFSBucket, database: Any
+) -> None:
     """The document is what GridFS says a file is, and pymongo's bucket reads and deletes it."""
     content = os.urandom(600_000)
     name = storage.save("d/a.csv", ContentFile(content))
@@ -147,6 +149,8 @@ def test_pymongo_reads_what_is_saved(storage: GridFSStorage, others: GridFSBucke
         }
         assert abs(stream.upload_date - datetime.now(timezone.utc)) < timedelta(minutes=1)
         assert stream.upload_date == storage.get_modified_time(name)
+        # As the standard has it: 64 bits, also of a small file.
+        assert isinstance(database.fs.files.find_one({})["length"], Int64)
         others.delete(stream._id)
     assert not storage.exists(name)
     assert storage.save(name, ContentFile(b"x")) == name

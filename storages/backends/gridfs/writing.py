@@ -79,7 +79,7 @@ class Upload:
         return {
             "_id": self._id,
             "filename": self._key,
-            "length": source.size,
+            "length": library("bson.int64", "gridfs").Int64(source.size),  # of whatever size
             "chunkSize": self._size,
             "uploadDate": now(),
             "metadata": {
