@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from storages.backends.mogilefs import MogileFSStorage
@@ -129,7 +130,9 @@ class Mogile(MogileFSStorage):
         stat = self._stat(key)
         return ChunkReader(stat, [b"from node"[offset : stat.size]])
 
-    def _paths(self, key: str) -> list[str]:
-        if key == "none.gif":
+    def _tracker(self, command: str, arguments: Mapping[str, Any], **how: Any) -> dict[str, str]:
+        assert command == "get_paths"
+        if arguments["key"] == "none.gif":
             raise Unavailable("No node.")
-        return [f"http://10.0.0.{n}:7500/dev{n}/0/000/7.fid" for n in (1, 2)]
+        paths = {f"path{n}": f"http://10.0.0.{n}:7500/dev{n}/0/000/7.fid" for n in (1, 2)}
+        return {"paths": "2", **paths}

@@ -99,7 +99,7 @@ def _about_offloading(alias: str, place: Served, kind: type[BaseStorage]) -> Ite
             id="storages.E062",
         )
     fetched = place.offload in {"redirect", "x-reproxy-url"} or place.upstream
-    if not fetched or hasattr(kind, "get_mogile_paths"):
+    if not fetched or hasattr(kind, "get_mogile_copies"):
         return
     try:
         storage: Any = storages[alias]

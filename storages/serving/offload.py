@@ -20,7 +20,7 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from storages import names
-from storages.errors import NotFound, NoURL, StorageError
+from storages.errors import NoURL, StorageError
 from storages.serving.answers import Wish, headers_of
 from storages.serving.headers import is_inline, media_type, put
 
@@ -89,8 +89,9 @@ def _remembered(wish: Wish) -> tuple[int, list[str]]:
     seconds = wish.place.remember
     if not seconds:
         return _places(wish)
-    domain = getattr(wish.storage, "domain", "")
-    text = json.dumps([wish.place.alias, repr(wish.storage), domain, wish.key])
+    # What is in the settings is not in the storage's repr; sites may share a cache.
+    where = [getattr(wish.storage, option, "") for option in ("domain", "trackers")]
+    text = json.dumps([wish.place.alias, repr(wish.storage), where, wish.key])
     # A file's name may be longer than a key of the cache.
     at = f"storages.places.{hashlib.sha256(text.encode()).hexdigest()}"
     found: tuple[int, list[str]] | None = cache.get(at)
@@ -101,12 +102,12 @@ def _remembered(wish: Wish) -> tuple[int, list[str]]:
 
 
 def _places(wish: Wish) -> tuple[int, list[str]]:
-    size = wish.storage.stat(wish.key).size
-    replicas: Callable[[str], list[str]] | None = getattr(wish.storage, "get_mogile_paths", None)
-    urls = [_own_url(wish)] if replicas is None else [_web(url) for url in replicas(wish.key)]
-    if not urls:
-        raise NotFound(operation="url", name=wish.key)
-    return size, urls
+    copies = getattr(wish.storage, "get_mogile_copies", None)
+    if copies is None:
+        return wish.storage.stat(wish.key).size, [_own_url(wish)]
+    # Of one and the same file, also where it is replaced meanwhile: Perlbal compares the size.
+    stat, urls = copies(wish.key)
+    return stat.size, [_web(url) for url in urls]
 
 
 def _redirect(wish: Wish) -> HttpResponseBase:

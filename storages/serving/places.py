@@ -106,7 +106,7 @@ class Served:
         default=0,
         type=int,
         help="For 'x-reproxy-url': seconds for which Django's cache keeps where a file is; one "
-        "that is replaced may be sent as it was for so long.",
+        "that is replaced or deleted may for so long be sent as it was, or not at all.",
     )
     cache_control: str | None = option(
         type=str,

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile, File
+from django.test import RequestFactory, override_settings
 
-from storages.backends.mogilefs import MogileFSStorage
+from storages.backends.mogilefs import MogileFSStorage, serve_mogilefs_file
+from storages.backends.mogilefs.cluster import fid_of
 from storages.errors import Corrupt, StorageError, Timeout, Unavailable
 from storages.retry import NO_RETRY, deadline
-from tests.backends.mogile_place import Place
+from tests.backends.mogile_place import Place, Storage
 from tests.faults.proxy import DOWN, UP, TCPProxy
 from tests.faults.proxy import Fault as WireFault
 from tests.servers.http import Reply, Request
@@ -505,6 +507,38 @@ def test_replaced_while_it_is_opened(place: Place) -> None:
 
     between_the_two(place, storage, replace)
     assert read(storage) == b"other"
+
+
+def test_replaced_while_the_view_asks(place: Place) -> None:
+    """The length that Perlbal is to expect is that of the copies that it is told of."""
+    put(place, MEDIUM)
+    storage, other = place.storage(serve_with_perlbal=True), place.storage()
+
+    def replace() -> None:
+        with other.open("a.bin", "wb") as file:
+            file.write(b"other")
+
+    between_the_two(place, storage, replace)
+    told = serve_mogilefs_file(RequestFactory().get("/a.bin"), "a.bin", storage).headers
+    fids = {fid_of(path) for path in told["X-REPROXY-URL"].split()}
+    assert told["X-REPROXY-EXPECTED-SIZE"] == "5"
+    assert fids == {other.stat("a.bin").version}
+
+
+def test_clusters_do_not_share_what_the_view_remembers(place: Place) -> None:
+    """Sites of one cache may have domains of one name, with other trackers in their settings."""
+    put(place, MEDIUM)
+    with override_settings(
+        MOGILEFS_DOMAIN=place.domain,
+        MOGILEFS_TRACKERS=place.cluster.addresses,
+        SERVE_WITH_PERLBAL=True,
+    ):
+        with Storage() as storage:
+            response = serve_mogilefs_file(RequestFactory().get("/a.bin"), "a.bin", storage)
+        assert response.status_code == 200
+        with override_settings(MOGILEFS_TRACKERS=[f"{HOST}:1"]), Storage() as elsewhere:
+            response = serve_mogilefs_file(RequestFactory().get("/a.bin"), "a.bin", elsewhere)
+        assert response.status_code == 503
 
 
 def test_deleted_while_it_is_opened(place: Place) -> None:

@@ -103,6 +103,18 @@ def test_a_missing_file_is_not_found(perlbal: Perlbal) -> None:
         assert ask(perlbal, f"{path}missing.bin")[0] == 404
 
 
+def test_a_file_that_is_gone_while_its_places_are_remembered(
+    server: WebServer, perlbal: Perlbal, cluster: MogileFS, domain: str
+) -> None:
+    """The view of 1.1.4 remembers them for a minute: 503 when trackers have deleted the bytes."""
+    name = put(server, cluster, "deleted.bin")
+    assert ask(perlbal, f"/mogilefs/{name}")[::2] == (200, CONTENT)
+    cluster.ask("delete", domain=domain, key=name)
+    cluster.settle()
+    assert ask(perlbal, f"/mogilefs/{name}")[0] == 503
+    assert ask(perlbal, f"/files/mogile/{name}")[0] == 404
+
+
 @pytest.mark.parametrize(
     ("wanted", "first"), [("bytes=600000-", 600_000), ("bytes=-100", 699_900), ("bytes=0-", 0)]
 )

@@ -13,7 +13,17 @@ from storages.errors import Corrupt, StorageError, Unavailable
 from storages.http import origin
 from storages.readers import Stat
 
-__all__ = ["Cluster", "Place", "checksum_for", "fid_of", "paths_of", "places_of", "stat_of"]
+__all__ = [
+    "Cluster",
+    "Place",
+    "checksum_for",
+    "fid_of",
+    "number_in",
+    "paths_of",
+    "places_of",
+    "stat_of",
+    "text_in",
+]
 
 #: The tracker's names of hashes, and hashlib's.
 _ALGORITHMS: Mapping[str, str] = {"MD5": "md5", "SHA-1": "sha1"}
@@ -23,6 +33,7 @@ _NODES_REST = 5.0
 _COPIES_REST = 300.0
 #: Seconds for which it is remembered how a class hashes.
 _REMEMBERED = 300.0
+_NUMBER = re.compile(r"[0-9]{1,19}")
 _FID = re.compile(r"/dev\d+/(?:\d+/)*0*(\d+)\.fid")
 
 
@@ -80,14 +91,34 @@ class Cluster:
 
 
 def _hash_of(told: Mapping[str, str], domain: str, mogile_class: str) -> str | None:
-    for number in range(1, int(told.get("domains", 0)) + 1):
+    for number in range(1, number_in(told, "domains", 0) + 1):
         this = f"domain{number}"
         if told.get(this) != domain:
             continue
-        for at in range(1, int(told.get(f"{this}classes", 0)) + 1):
+        for at in range(1, number_in(told, f"{this}classes", 0) + 1):
             if told.get(f"{this}class{at}name") == mogile_class:
                 return _ALGORITHMS.get(told.get(f"{this}class{at}hashtype", ""))
     return None
+
+
+def text_in(told: Mapping[str, str], name: str) -> str:
+    """Return what a tracker told under ``name``. Raises StorageError when it told nothing."""
+    if name not in told:
+        raise StorageError(f"The tracker's answer lacks {name!r}.")
+    return told[name]
+
+
+def number_in(told: Mapping[str, str], name: str, default: int | None = None) -> int:
+    """Return the number that a tracker told under ``name``, or ``default`` where it told none.
+
+    Raises StorageError when it is no number.
+    """
+    if default is not None and name not in told:
+        return default
+    text = text_in(told, name)
+    if _NUMBER.fullmatch(text) is None:
+        raise StorageError(f"The tracker's answer has no number as {name!r}.")
+    return int(text)
 
 
 def checksum_for(algorithm: str, hexdigest: str) -> str:
@@ -101,8 +132,8 @@ def stat_of(told: Mapping[str, str]) -> Stat:
     name, found, digest = told.get("checksum", "").partition(":")
     algorithm = _ALGORITHMS.get(name)
     return Stat(
-        size=int(told["length"]),
-        version=told["fid"],
+        size=number_in(told, "length"),
+        version=text_in(told, "fid"),
         checksum=f"{algorithm}:{digest.lower()}" if found and algorithm else None,
     )
 
@@ -110,14 +141,14 @@ def stat_of(told: Mapping[str, str]) -> Stat:
 def places_of(told: Mapping[str, str]) -> list[Place]:
     """Return the places that ``create_open`` offers; old trackers offer one."""
     if "path" in told:
-        return [Place(told["devid"], told["path"])]
-    numbers = range(1, int(told.get("dev_count", 0)) + 1)
-    return [Place(told[f"devid_{n}"], told[f"path_{n}"]) for n in numbers]
+        return [Place(text_in(told, "devid"), told["path"])]
+    numbers = range(1, number_in(told, "dev_count", 0) + 1)
+    return [Place(text_in(told, f"devid_{n}"), text_in(told, f"path_{n}")) for n in numbers]
 
 
 def paths_of(told: Mapping[str, str]) -> list[str]:
     """Return the URLs that ``get_paths`` tells."""
-    return [told[f"path{number}"] for number in range(1, int(told["paths"]) + 1)]
+    return [text_in(told, f"path{n}") for n in range(1, number_in(told, "paths") + 1)]
 
 
 def fid_of(path: str) -> str | None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from storages.backends.mogilefs.cluster import number_in, text_in
 from storages.backends.mogilefs.refusals import code_of
 from storages.errors import StorageError
 
@@ -39,9 +40,12 @@ def keys(ask: Ask, prefix: str, first: int | None = None) -> Iterator[str]:
     if len(page) < limit:
         return
     plain = _PLAIN.match(prefix)
-    asked = plain[0] if plain else ""
+    asked, after = plain[0] if plain else "", ""
     while True:
+        before = asked, after
         asked, after = _onwards(page, asked)
+        if (asked, after) == before:
+            raise StorageError("The tracker lists the same keys again and again.")
         page = _page(ask, asked, after, PAGE)
         yield from (key for key in page if key.startswith(prefix))
         if len(page) < PAGE:
@@ -68,4 +72,4 @@ def _page(ask: Ask, prefix: str, after: str | None, limit: int) -> list[str]:
         if code_of(error) == _NONE:
             return []
         raise
-    return [told[f"key_{number}"] for number in range(1, int(told["key_count"]) + 1)]
+    return [text_in(told, f"key_{n}") for n in range(1, number_in(told, "key_count") + 1)]

@@ -52,7 +52,8 @@ class CopiesReader:
         self._has_given = False
         self._digest: Digest | None = None
         self._content: bytes | None = None
-        self._failures: list[StorageError] = []
+        # The last one of each kind, Corrupt or not.
+        self._failures: dict[bool, StorageError] = {}
         if offset < stat.size:
             self._surely(self._begin)
 
@@ -128,7 +129,7 @@ class CopiesReader:
                     stream.close()
                 path = self._paths.pop(0)
                 self._failed(path, error)
-                self._failures.append(error)
+                self._failures[isinstance(error, Corrupt)] = error
                 if self._has_given and isinstance(error, Unavailable):
                     # Where it broke off it may go on, if no other copy does.
                     self._has_given = False
@@ -140,13 +141,13 @@ class CopiesReader:
     @property
     def _outcome(self) -> StorageError:
         """What to say when no copy is left: one that could not be reached may come back."""
-        others = [error for error in self._failures if not isinstance(error, Corrupt)]
-        if self._failures and not others:
-            return self._failures[-1]
-        if others and isinstance(others[-1], Unavailable):
-            return others[-1]
+        corrupt, other = self._failures.get(True), self._failures.get(False)
+        if corrupt is not None and other is None:
+            return corrupt
+        if isinstance(other, Unavailable):
+            return other
         error = Unavailable("No copy of the file can be read.")
-        error.__cause__ = others[-1] if others else None
+        error.__cause__ = other
         return error
 
     @property
@@ -177,5 +178,8 @@ def _all_of(stream: Reader, size: int) -> bytes:
     content = bytearray(size)
     view = memoryview(content)
     while view:
-        view = view[stream.readinto(view) :]
+        count = stream.readinto(view)
+        if not count:
+            raise Unavailable(f"The copy ended {len(view)} bytes early.")
+        view = view[count:]
     return bytes(content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +17,13 @@ from storages.backends.mogilefs.cluster import (
     paths_of,
     places_of,
     stat_of,
+    text_in,
 )
 from storages.backends.mogilefs.listing import keys
+from storages.backends.mogilefs.once import once
 from storages.backends.mogilefs.options import MogileFSOptions
 from storages.backends.mogilefs.reading import CopiesReader
-from storages.backends.mogilefs.refusals import NO_TEMPORARY_FILE, UNKNOWN_COMMAND, code_of
+from storages.backends.mogilefs.refusals import UNKNOWN_COMMAND, code_of
 from storages.errors import (
     AlreadyExists,
     Changed,
@@ -52,8 +54,6 @@ _HASHED = 10 * 1024 * 1024
 _COLUMN = 255
 #: What create_close answers when a storage node has not kept what it was sent.
 _NOT_KEPT = {"size_mismatch", "size_verify_error", "checksum_mismatch"}
-#: What a command answers that has been carried out already.
-_DONE = {NO_TEMPORARY_FILE, "unknown_key", "key_exists"}
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ class MogileFSStorage(MogileFSOptions):
         fid = self._store(key, private, source)
         try:
             self._rename(private, key, fid)
+        except NotFound as error:
+            raise Unavailable("What was just stored is gone: somebody has deleted it.") from error
         except BaseException:
             self._forget(private)
             raise
@@ -151,6 +153,15 @@ class MogileFSStorage(MogileFSOptions):
 
     # ------------------------------------------------------------ for the view
 
+    def get_mogile_copies(self, name: str) -> tuple[Stat, list[str]]:
+        """Return what the tracker knows of the file, and the URLs of that very file's copies.
+
+        The best URL comes first; of an empty file there is none. Two commands. Raises NotFound, and
+        Unavailable when no storage node that has the file can be reached.
+        """
+        key = names.file_name(name)
+        return self._call("get_paths", key, lambda: self._copies(key, None, verified=True))
+
     def get_mogile_paths(self, name: str) -> list[str]:
         """Return the URLs of the file's copies on storage nodes, the best first.
 
@@ -171,8 +182,13 @@ class MogileFSStorage(MogileFSOptions):
 
     # ---------------------------------------------------------------- reading
 
-    def _copies(self, key: str, version: str | None) -> tuple[Stat, list[str]]:
-        """Return what the tracker knows of the file, and the URLs of that very file's copies."""
+    def _copies(
+        self, key: str, version: str | None, *, verified: bool = False
+    ) -> tuple[Stat, list[str]]:
+        """Return what the tracker knows of the file, and the URLs of that very file's copies.
+
+        ``verified``: of those that the tracker has looked at.
+        """
         for look in range(_LOOKS):
             stat = self._stat(key)
             if version is not None and stat.version != version:
@@ -183,7 +199,7 @@ class MogileFSStorage(MogileFSOptions):
                 # At first what the tracker has in memory will do, which may be old: the number of
                 # the file shows it, its length and checksum are compared here.
                 "get_paths",
-                {"key": key, "pathcount": _COPIES, "noverify": 0 if look else 1},
+                {"key": key, "pathcount": _COPIES, "noverify": 0 if look or verified else 1},
             )
             paths = [path for path in paths_of(told) if fid_of(path) == stat.version]
             if paths:
@@ -245,7 +261,7 @@ class MogileFSStorage(MogileFSOptions):
         devices = {place.path: place.device for place in places_of(opened)}
         failure: StorageError | None = None
         for path in self._cluster.best_first(devices):
-            upload = _Upload(opened["fid"], devices[path], path, None)
+            upload = _Upload(text_in(opened, "fid"), devices[path], path, None)
             try:
                 self._send_to(path, body)
             except StorageError as error:
@@ -271,53 +287,29 @@ class MogileFSStorage(MogileFSOptions):
     def _close_upload(self, name: str, upload: _Upload, size: int) -> None:
         """Give the content its key; the tracker compares what it can."""
         checked = {"checksum": upload.checksum, "checksumverify": 1} if upload.checksum else {}
-        self._surely(
-            "create_close",
-            {
-                "key": name,
-                "fid": upload.fid,
-                "devid": upload.device,
-                "path": upload.path,
-                "size": size,
-                **checked,
-            },
+        arguments = {
+            "key": name,
+            "fid": upload.fid,
+            "devid": upload.device,
+            "path": upload.path,
+            "size": size,
+            **checked,
+        }
+        longer = size / _HASHED if upload.checksum else 0.0
+        once(
+            self.retry,
+            lambda: self._tracker("create_close", arguments, again=False, more_time=longer),
             lambda: self._is_stored(name, upload.fid),
-            more_time=size / _HASHED if upload.checksum else 0.0,
         )
 
     def _rename(self, key: str, target: str, fid: str) -> None:
         """Give the file of that number another key. Raises AlreadyExists, NotFound."""
-        self._surely(
-            "rename",
-            {"from_key": key, "to_key": target},
+        arguments = {"from_key": key, "to_key": target}
+        once(
+            self.retry,
+            lambda: self._tracker("rename", arguments, again=False),
             lambda: self._is_stored(target, fid),
         )
-
-    def _surely(
-        self,
-        command: str,
-        arguments: Mapping[str, Any],
-        is_done: Callable[[], bool],
-        more_time: float = 0.0,
-    ) -> None:
-        """Send a command that cannot just be repeated when its answer is lost."""
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                self._tracker(command, arguments, again=False, more_time=more_time)
-            except StorageError as error:
-                code = code_of(error)
-                lost = code is None and isinstance(error, Unavailable)
-                if (lost or (attempt > 1 and code in _DONE)) and is_done():
-                    return
-                if code == NO_TEMPORARY_FILE:
-                    raise Unavailable("The tracker does not know the upload any more.") from error
-                pause = self.retry.pause(attempt, error) if lost else None
-                if pause is None or not retry.sleep(pause):
-                    raise
-            else:
-                return
 
     def _forget(self, name: str) -> None:
         """Delete content whose key nobody else knows."""

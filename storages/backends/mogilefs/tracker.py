@@ -114,8 +114,8 @@ class Connection:
         """Tell whether nothing has come that was not asked for, nor the connection's end."""
         if self._received:
             return False
-        self._socket.setblocking(False)  # noqa: FBT003 - the socket's own method
         try:
+            self._socket.setblocking(False)  # noqa: FBT003 - the socket's own method
             self._socket.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return True
@@ -198,9 +198,9 @@ class Trackers:
             seconds = retry.timeout(self._connect_timeout)
             try:
                 connection = Connection(place, seconds)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:  # the latter of what is no host name
                 self._resting.failed(place)
-                failures.append(f"{place}: {error.strerror or error}")
+                failures.append(f"{place}: {getattr(error, 'strerror', None) or error}")
             else:
                 self._resting.works(place)
                 return connection

@@ -11,7 +11,7 @@ from storages.views import respond
 __all__ = ["serve_mogilefs_file"]
 
 #: Seconds for which the places of a file are remembered. A file that is replaced is sent from its
-#: old places for so long.
+#: old places for so long, or not at all, when trackers have deleted what was there.
 _REMEMBERED = 60
 
 
