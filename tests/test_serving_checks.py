@@ -128,9 +128,11 @@ def test_what_makes_no_sense(told: Any, number: str, text: str) -> None:
 
 
 def test_a_wrong_permission_for_all() -> None:
-    """It is told of for each alias that is served by it, not for the public ones."""
-    told = {"default": {}, "media": {"access": "public"}}
-    assert [number for number, _ in found(told, "nowhere.allowed")] == ["storages.E061"]
+    """It is told of once, whatever aliases there are."""
+    for told in (None, {"default": {}, "disk": {}, "media": {"access": "public"}}):
+        messages = found(told, "nowhere.allowed")
+        assert [number for number, _ in messages] == ["storages.E061"]
+        assert messages[0][1].startswith("STORAGES_SERVE_PERMISSION")
 
 
 def test_a_setting_without_urls() -> None:

@@ -38,11 +38,16 @@ def _about(told: Any) -> Iterator[CheckMessage]:
     if told is not None and not isinstance(told, Mapping):
         yield Error("STORAGES_SERVE must be a dict of aliases.", id="storages.E060")
         return
+    for_all = getattr(settings, "STORAGES_SERVE_PERMISSION", None)
+    if for_all is not None and (why := _why_nobody(Served("", {}))) is not None:
+        yield Error(
+            f"STORAGES_SERVE_PERMISSION: whom to ask for permission? {why}", id="storages.E061"
+        )
     if not told:
         return
-    for alias in told:
+    for alias, place in told.items():
         if alias in configured():
-            yield from _about_alias(alias)
+            yield from _about_alias(alias, place)
         else:
             near = difflib.get_close_matches(str(alias), list(configured()), n=1)
             yield Error(
@@ -60,7 +65,7 @@ def _about(told: Any) -> Iterator[CheckMessage]:
         )
 
 
-def _about_alias(alias: str) -> Iterator[CheckMessage]:
+def _about_alias(alias: str, told: Any) -> Iterator[CheckMessage]:
     try:
         place = served(alias)
     except OptionError as error:
@@ -76,7 +81,7 @@ def _about_alias(alias: str) -> Iterator[CheckMessage]:
             id="storages.E060",
         )
         return
-    if place.access == "permission" and (why := _why_nobody(place)) is not None:
+    if "permission" in told and (why := _why_nobody(place)) is not None:
         yield Error(
             f"STORAGES_SERVE[{alias!r}]: whom to ask for permission? {why}", id="storages.E061"
         )
