@@ -27,7 +27,7 @@ __all__ = ["Draft", "digest_of", "is_stored", "local_path"]
 _HASH = re.compile(r"\.([0-9a-f]{12})(?:\.[^.]*)?$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A file on this machine; ``made``: by this run, so that its time says nothing."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
+from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -72,11 +73,19 @@ def listing_of(storage: StaticFilesMixin, *, whole: bool) -> Listing:
     return Parts(storage)
 
 
+def _kept(stat: Stat | None) -> tuple[int, float | None, str | None] | None:
+    """Return what of a file's status is compared: there are as many as there are files."""
+    if stat is None:
+        return None
+    time = None if stat.modified is None else stat.modified.timestamp()
+    return stat.size, time, stat.checksum
+
+
 class Listing:
     """Every file in the store, and what the listing tells of it."""
 
     def __init__(self, files: Iterable[tuple[str, Stat | None]] = ()) -> None:
-        self._files = dict(files)
+        self._files = {key: _kept(stat) for key, stat in files}
         # On many stores a file and a directory may have one name.
         self._children: dict[str, dict[tuple[str, bool], None]] | None = None
 
@@ -88,7 +97,12 @@ class Listing:
 
     def stat(self, key: str) -> Stat | None:
         """Return what is known of a file that is there; None: the listing does not tell."""
-        return self._files[key]
+        known = self._files[key]
+        if known is None:
+            return None
+        size, time, checksum = known
+        modified = None if time is None else datetime.fromtimestamp(time, tz=timezone.utc)
+        return Stat(size, modified, checksum=checksum)
 
     def is_dir(self, key: str) -> bool:
         """Tell whether there is a file below ``key``; the root is always there."""
@@ -147,6 +161,6 @@ class Parts(Listing):
                 if entry.is_dir:
                     self._below.add(name)
                 else:
-                    self._files[name] = entry.stat
+                    self._files[name] = _kept(entry.stat)
         except NotFound:
             return
