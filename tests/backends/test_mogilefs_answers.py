@@ -74,6 +74,45 @@ def test_an_answer_that_lacks_what_it_should_tell(
     assert told
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        "http://fe80::1:7500",
+        "http://h:99999",
+        "http://[::1",
+        "ftp://h",
+        "http://a b",
+        "http://",
+        "http://user@h",
+        "x",
+        "",
+        "http://h\r\nX: y",
+    ],
+)
+def test_a_node_whose_address_cannot_be_one(place: Place, node: str) -> None:
+    """One host that is registered wrongly is passed over, like one that is down."""
+    content = b"content" * 50_000
+    storage = place.storage(mogile_class="two")
+    storage.save("b", ContentFile(content))
+    place.cluster.settle()
+    real = storage._cluster.trackers.ask
+    wrong: list[str] = []
+
+    def ask(command: str, arguments: Mapping[str, Any], **how: Any) -> dict[str, str]:
+        told = real(command, arguments, **how)
+        for name in {"path1", "path_1"} & told.keys():
+            wrong.append(command)
+            told[name] = f"{node}/dev1/{told[name].partition('/dev')[2][2:]}"
+        return told
+
+    storage._cluster.trackers.ask = ask  # type: ignore[method-assign] # a fake
+    with storage.open("b") as file:
+        assert file.read() == content
+    assert len(storage.get_mogile_paths("b")) == 1
+    assert storage.save("c", ContentFile(b"x")) == "c"
+    assert {"get_paths", "create_open"} == set(wrong)
+
+
 def test_a_listing_that_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tracker that gives one full page for ever is an error, not a listing without end."""
     monkeypatch.setattr(listing, "PAGE", 2)

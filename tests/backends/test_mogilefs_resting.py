@@ -66,7 +66,8 @@ def test_the_number_of_a_file(path: str, fid: str | None) -> None:
 
 def test_what_create_open_offers() -> None:
     """Several places, or one as old trackers tell it."""
-    several = {"dev_count": "2", "devid_1": "3", "path_1": "p", "devid_2": "4", "path_2": "q"}
-    assert [(place.device, place.path) for place in places_of(several)] == [("3", "p"), ("4", "q")]
-    one = {"devid": "3", "path": "p", "fid": "7"}
-    assert [(place.device, place.path) for place in places_of(one)] == [("3", "p")]
+    p, q = "http://p/dev3/7.fid", "https://[::1]:7500/dev4/7.fid"
+    several = {"dev_count": "2", "devid_1": "3", "path_1": p, "devid_2": "4", "path_2": q}
+    assert [(place.device, place.path) for place in places_of(several)] == [("3", p), ("4", q)]
+    one = {"devid": "3", "path": p, "fid": "7"}
+    assert [(place.device, place.path) for place in places_of(one)] == [("3", p)]

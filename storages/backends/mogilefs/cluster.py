@@ -33,6 +33,9 @@ _NODES_REST = 5.0
 _COPIES_REST = 300.0
 #: Seconds for which it is remembered how a class hashes.
 _REMEMBERED = 300.0
+#: Of a storage node; one whose address is no better is passed over, as if it were down.
+_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?/[!-~]*", re.ASCII)
+_LAST_PORT = 65535
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _FID = re.compile(r"/dev\d+/(?:\d+/)*0*(\d+)\.fid")
 
@@ -141,14 +144,22 @@ def stat_of(told: Mapping[str, str]) -> Stat:
 def places_of(told: Mapping[str, str]) -> list[Place]:
     """Return the places that ``create_open`` offers; old trackers offer one."""
     if "path" in told:
-        return [Place(text_in(told, "devid"), told["path"])]
-    numbers = range(1, number_in(told, "dev_count", 0) + 1)
-    return [Place(text_in(told, f"devid_{n}"), text_in(told, f"path_{n}")) for n in numbers]
+        found = [Place(text_in(told, "devid"), told["path"])]
+    else:
+        numbers = range(1, number_in(told, "dev_count", 0) + 1)
+        found = [Place(text_in(told, f"devid_{n}"), text_in(told, f"path_{n}")) for n in numbers]
+    return [place for place in found if _is_url(place.path)]
 
 
 def paths_of(told: Mapping[str, str]) -> list[str]:
     """Return the URLs that ``get_paths`` tells."""
-    return [text_in(told, f"path{n}") for n in range(1, number_in(told, "paths") + 1)]
+    paths = (text_in(told, f"path{n}") for n in range(1, number_in(told, "paths") + 1))
+    return [path for path in paths if _is_url(path)]
+
+
+def _is_url(path: str) -> bool:
+    found = _URL.fullmatch(path)
+    return found is not None and int(found[1] or 0) <= _LAST_PORT
 
 
 def fid_of(path: str) -> str | None:
