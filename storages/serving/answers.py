@@ -205,8 +205,7 @@ class _Answer:
             return HttpResponse(b"".join(body))
         body.begin()
         if isinstance(self.request, ASGIRequest):
-            sensitive: bool = self.wish.storage.thread_sensitive
-            return StreamingHttpResponse(AsyncBody(body, thread_sensitive=sensitive))
+            return StreamingHttpResponse(AsyncBody(body))
         return StreamingHttpResponse(body)
 
 

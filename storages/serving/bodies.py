@@ -8,14 +8,11 @@ sees that bytes are missing.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
@@ -36,8 +33,6 @@ BLOCK = 64 * 1024
 #: threads costs as much as reading some from a disk.
 MOST = 16
 _PATIENCE = 0.05
-#: Bodies that are read at the same time, for event loops.
-THREADS = 32
 
 
 class Body:
@@ -136,26 +131,16 @@ class Body:
         return bytes(block)
 
 
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Threads of our own: asyncio's are few, and a store that is stuck would hold all of them."""
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="storages-serving")
-
-
-os.register_at_fork(after_in_child=_threads.cache_clear)
-
-
 class AsyncBody:
     """A body for ASGI: read in a thread, only when the client has taken what came before."""
 
-    def __init__(self, body: Body, *, thread_sensitive: bool) -> None:
+    def __init__(self, body: Body) -> None:
         self._body = body
         self._batch: deque[bytes] = deque()
-        self._more = sync_to_async(
-            self._read,
-            thread_sensitive=thread_sensitive,
-            executor=None if thread_sensitive else _threads(),
-        )
+        # In the request's own thread, which Django has for each: the one that opened the file. So
+        # stores whose work belongs to one thread are read in it, and a store that is stuck holds no
+        # thread that others need.
+        self._more = sync_to_async(self._read, thread_sensitive=True)
 
     def __aiter__(self) -> Self:
         return self
