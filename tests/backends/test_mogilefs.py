@@ -310,7 +310,7 @@ def test_an_old_tracker_and_nodes_that_are_down(place: Place) -> None:
 
 def test_keys_of_other_programs_are_not_listed(storage: Storage, place: Place) -> None:
     """Only those that can be names: what is listed can be opened."""
-    for key in ("/lead", "a//b", "d/../x", ".", "tab\there", "d/b.txt", "d/"):
+    for key in ("/lead", "a//b", "d/../x", ".", "tab\there", "d/b.txt", "d/", "d\\c", "d/e\\f"):
         opened = place.cluster.ask("create_open", domain=place.domain, key=key, multi_dest=1)
         path = opened["path_1"]
         storage._ask("PUT", path, body=b"x")
@@ -322,7 +322,7 @@ def test_keys_of_other_programs_are_not_listed(storage: Storage, place: Place) -
             devid=opened["devid_1"],
             path=path,
         )
-    assert len(place.keys()) == 10
+    assert len(place.keys()) == 12
     assert storage.listdir("") == (["d"], [])
     assert storage.listdir("d") == ([], ["a.txt", "b.txt", "empty.txt", "large.bin"])
 

@@ -380,7 +380,6 @@ def _unreachable() -> StorageError:
 def _is_name(key: str) -> bool:
     """Tell whether a key, of which MogileFS allows any, is a name that a file may have."""
     try:
-        names.file_name(key)
+        return names.file_name(key) == key
     except SuspiciousFileOperation:
         return False
-    return True
