@@ -23,7 +23,7 @@ from django.test import override_settings
 
 from storages.backends.gridfs import GridFSStorage, clients
 from storages.backends.gridfs.bucket import Bucket
-from storages.backends.gridfs.options import options_in
+from storages.backends.gridfs.options import database_in, options_in
 from storages.checks import check_storages
 from storages.errors import OptionError, StorageError, Unavailable
 from storages.retry import NO_RETRY
@@ -247,11 +247,35 @@ def test_what_is_nearer_counts() -> None:
 
 def test_a_client_that_cannot_be_made() -> None:
     """What MongoDB's client does not take is an OptionError, at the first use."""
-    for more in ({"uri": "mongodb://user:a@b@h/x"}, {"client_options": {"noSuchOption": 1}}):
+    for more in (
+        {"uri": "mongodb://user:a:b@h/x"},
+        {"uri": "mongodb://user:a:b@h:99999/x"},
+        {"uri": "mongodb://user:a:b@[::1/x"},
+        {"client_options": {"noSuchOption": 1}},
+        {"client_options": {"maxPoolSize": "many"}},
+    ):
         storage = GridFSStorage(**{"uri": "mongodb://h/x", **more})
         with pytest.raises(OptionError, match="client cannot be made") as caught:
             storage.exists("a.txt")
-        assert "a@b" not in str(caught.value)
+        assert "a:b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["p/Zs", "p/Zs:t", "p?Zs", "p@Zs", "p@Z/s", "p@Z?s", "1/Zs"])
+@pytest.mark.parametrize("rest", ["h/x", "h:1/x?tls=true&appname=me%40x"])
+def test_a_password_that_is_not_quoted(password: str, rest: str) -> None:
+    """It is refused before anything is made of it: half of it would be a host or a database."""
+    uri = f"mongodb://user:{password}@{rest}"
+    options: dict[str, Any]
+    for options in ({"uri": uri, "database_name": "x"}, {"database": "mongo"}):
+        with (
+            databases(mongo={"ENGINE": "", "NAME": "x", "HOST": uri}),
+            pytest.raises(OptionError, match="percent-encoded") as caught,
+        ):
+            GridFSStorage(**options)
+        error: BaseException | None = caught.value
+        while error is not None:
+            assert "Z" not in str(error)
+            error = error.__context__
 
 
 def test_the_checks() -> None:
@@ -274,7 +298,7 @@ def test_the_checks() -> None:
 # ------------------------------------------------------------------ secrets
 
 
-@pytest.mark.parametrize("password", [QUOTED, "plain-secret"])
+@pytest.mark.parametrize("password", [QUOTED, "plain-secret", "pl#ain-sec#ret"])
 def test_passwords_are_shown_nowhere(password: str) -> None:
     """Not by repr, deconstruct or errors, quoted or not; the rest of the string is."""
     uri = f"mongodb://user:{password}@127.0.0.1:1/media?tls=true&tlsCertificateKeyFilePassword=key-pass"
@@ -296,6 +320,11 @@ def test_options_of_a_connection_string() -> None:
     """They are found whatever their case is, and behind several hosts."""
     uri = "mongodb://a:1,b:2,c:3/media?ConnectTimeoutMS=5&tls=true"
     assert options_in(uri) == {"connecttimeoutms": "5", "tls": "true"}
+    uri = "mongodb://user:p#w@[::1]:1/med%20ia?ConnectTimeoutMS=5;appname=me%40x;password=hidden"
+    assert options_in(uri) == {"connecttimeoutms": "5", "appname": "me@x", "password": "hidden"}
+    assert database_in(uri) == "med ia"
+    shown = "mongodb://[::1]:1/med%20ia?ConnectTimeoutMS=5&appname=me%40x"
+    assert repr(GridFSStorage(uri=uri)) == f"GridFSStorage(uri={shown!r})"
 
 
 # ------------------------------------------------------------------ clients

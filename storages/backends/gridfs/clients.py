@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connections
 
 from storages.backends.gridfs.failures import translating
-from storages.backends.gridfs.options import database_in, options_in
+from storages.backends.gridfs.options import database_in, options_in, uri_of
 from storages.errors import OptionError
 from storages.libraries import library
 
@@ -135,7 +135,10 @@ def _server_of_entry(storage: GridFSOptions, alias: str, entry: Mapping[str, Any
             arguments["authSource"] = str(name)  # as that engine did
     known = {key.lower() for key in options}
     if isinstance(host, str) and "://" in host:
-        known |= options_in(host).keys()
+        try:
+            known |= options_in(uri_of(host)).keys()
+        except ValueError as error:
+            raise OptionError(f"The HOST in DATABASES[{alias!r}] {error}.") from None
     more = {**_limits(storage, known), **arguments, **options, **storage.client_options}
     return Server(more, str(name))
 
@@ -164,7 +167,12 @@ def _client(storage: GridFSOptions, server: Server) -> Any:
         entry = _entries.get(key)
         if entry is None:
             with translating():
-                entry = _Entry(library("pymongo", "gridfs").MongoClient(**server.arguments))
+                try:
+                    client = library("pymongo", "gridfs").MongoClient(**server.arguments)
+                except (TypeError, ValueError) as error:
+                    # So it refuses a port, or an option's value.
+                    raise OptionError(f"MongoDB's client cannot be made: {error}") from None
+                entry = _Entry(client)
             _prune()
             _entries[key] = entry
         entry.users.add(storage)

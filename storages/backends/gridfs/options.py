@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
-from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit, urlunsplit
+from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
 
 from django.utils.functional import Promise
 
 from storages.base import RemoteStorage
 from storages.options import Option, option, positive
 
-__all__ = ["SECRET_OPTIONS", "GridFSOptions", "database_in", "options_in"]
+__all__ = ["SECRET_OPTIONS", "GridFSOptions", "database_in", "options_in", "uri_of"]
 
 #: A document has at most 16 MiB, with its other fields.
 _MOST = 15 * 1024 * 1024
@@ -21,6 +22,8 @@ _LEAST = 1024
 #: Options of MongoDB clients that nobody may see.
 SECRET_OPTIONS = ("password", "tlsCertificateKeyFilePassword", "authMechanismProperties")
 _SECRET_WORDS = {name.lower() for name in SECRET_OPTIONS}
+#: Between the options of a connection string.
+_PAIRS = re.compile("[&;]")
 
 
 class _URIOption(Option):
@@ -34,25 +37,47 @@ class _URIOption(Option):
         """Return the string without who logs in, and without secret options."""
         if not isinstance(value, str):
             return value
-        parts = urlsplit(value)
-        query = [
+        uri = _parts_of(value)
+        query = "&".join(
             pair
-            for pair in parse_qsl(parts.query, keep_blank_values=True)
-            if pair[0].lower() not in _SECRET_WORDS
-        ]
-        return urlunsplit(
-            parts._replace(netloc=parts.netloc.rpartition("@")[2], query=urlencode(query))
+            for pair in _PAIRS.split(uri.query)
+            if unquote_plus(pair.partition("=")[0]).lower() not in _SECRET_WORDS
         )
+        shown = f"{uri.scheme}://{uri.hosts}"
+        shown += f"/{uri.database}" if uri.database else "/" if query else ""
+        return f"{shown}?{query}" if query else shown
+
+
+class _Parts(NamedTuple):
+    """A connection string, taken apart as MongoDB's clients do it."""
+
+    scheme: str
+    user: str
+    hosts: str
+    database: str
+    query: str
+
+
+def _parts_of(uri: str) -> _Parts:
+    # Not urlsplit: to it, a "#" in a password begins a fragment.
+    scheme, _, rest = uri.partition("://")
+    place, _, query = rest.partition("?")
+    before, _, database = place.partition("/")
+    user, _, hosts = before.rpartition("@")
+    return _Parts(scheme, user, hosts, database, query)
+
+
+def _pairs(uri: str) -> Iterator[tuple[str, str]]:
+    for pair in _PAIRS.split(_parts_of(uri).query):
+        name, found, value = pair.partition("=")
+        if found:
+            yield unquote_plus(name).lower(), value
 
 
 def _secrets(uri: str) -> Iterator[str]:
-    # Greedy: a "/" or "@" in the password, which should have been quoted, is still not shown.
-    user = uri.partition("://")[2].partition("?")[0].rpartition("@")[0]
-    _, found, password = user.partition(":")
+    _, found, password = _parts_of(uri).user.partition(":")
     secrets = [password] if found else []
-    secrets += [
-        value for name, value in parse_qsl(urlsplit(uri).query) if name.lower() in _SECRET_WORDS
-    ]
+    secrets += [value for name, value in _pairs(uri) if name in _SECRET_WORDS]
     for secret in secrets:
         yield from dict.fromkeys((secret, unquote_plus(secret)))
 
@@ -60,19 +85,27 @@ def _secrets(uri: str) -> Iterator[str]:
 @lru_cache(maxsize=64)
 def database_in(uri: str) -> str:
     """Return the database that a connection string names; "" for none."""
-    return unquote_plus(urlsplit(uri).path.strip("/"))
+    return unquote_plus(_parts_of(uri).database)
 
 
 @lru_cache(maxsize=64)
 def options_in(uri: str) -> Mapping[str, str]:
     """Return the options of a connection string, their names in lower case."""
-    found = parse_qsl(urlsplit(uri).query)
-    return MappingProxyType({name.lower(): value for name, value in found})
+    return MappingProxyType({name: unquote_plus(value) for name, value in _pairs(uri)})
 
 
-def _uri(value: str) -> str:
+def uri_of(value: str) -> str:
+    """Return a connection string; raise ValueError for what is none, without showing it."""
     if not value.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must begin with mongodb:// or mongodb+srv://")
+    uri = _parts_of(value)
+    # Else the rest of a password would be taken for a host, a database or an option, and be shown.
+    rest = uri.query.partition("=")[0]
+    if "@" in uri.user or "@" in uri.database or "@" in rest or (not uri.user and "@" in uri.query):
+        raise ValueError(
+            "must have user and password percent-encoded (urllib.parse.quote_plus), and each @ "
+            "that is not the one before the hosts, too"
+        )
     return value
 
 
@@ -114,7 +147,7 @@ class GridFSOptions(RemoteStorage):
     uri: str | None = _URIOption(
         settings=("GRIDFS_URI",),
         type=str,
-        convert=_uri,
+        convert=uri_of,
         secret=SECRET_OPTIONS,
         help="A connection string of MongoDB, instead of database.",
     )  # type: ignore[assignment]
