@@ -152,6 +152,26 @@ def test_directories_that_need_pages(storage: Storage, monkeypatch: pytest.Monke
     assert sorted(storage.listdir("")[0]) == sorted(["plain", "(x) [y]", "a+b", "a.b", "ü"])
 
 
+def test_a_page_fails() -> None:
+    """The first or another: it is asked for again, and nothing is listed twice."""
+    cluster = shared(MogileFS)
+    with Storage(**cluster.options()) as storage:
+        names = [f"{number}" for number in range(8)]
+        for name in names:
+            storage.save(f"d/{name}", ContentFile(b""))
+        cluster.clear()
+        cluster.fault_both("error", "db", "list_keys")
+        assert storage.listdir("d") == ([], names)
+        assert cluster.all_fired()
+        cluster.clear()
+        found = storage.scandir("d")
+        begun = next(found).name
+        cluster.fault_both("error", "db", "list_keys")
+        assert [begun, *(entry.name for entry in found)] == names
+        assert cluster.all_fired()
+        cluster.clear()
+
+
 @pytest.fixture
 def mysql() -> Iterator[Storage]:
     """A storage of a cluster whose keys have no case."""
@@ -207,10 +227,64 @@ def test_keys_that_are_too_long(mysql: Storage, letter: str) -> None:
     assert mysql.listdir("") == ([], [letter * 255])
 
 
+class CuttingCluster(MogileFS):
+    """Of keys 255 bytes are kept, without a word: MySQL that is not strict."""
+
+    def __init__(self) -> None:
+        super().__init__(cuts=True)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "日"])
+def test_keys_that_are_cut(letter: str) -> None:
+    """It is an error; no file loses its name, and none that has the rest for a name its content."""
+    cut = (letter * 255).encode()[:255].decode(errors="ignore")
+    long = letter * 300
+    with Storage(**shared(CuttingCluster).options()) as storage:
+        assert storage.save("a", ContentFile(b"a")) == "a"
+        for taken in (False, True):
+            if taken:
+                assert storage.save(cut, ContentFile(b"cut")) == cut
+            for call in (
+                lambda: storage.save(long, ContentFile(b"x")),
+                lambda: storage.save(long, ContentFile(b"x" * 2**20)),
+                lambda: write(storage, long),
+                lambda: storage.move("a", long),
+                lambda: storage.move("a", long, overwrite=True),
+                lambda: storage.copy("a", long),
+            ):
+                with pytest.raises(StorageError, match="300 characters") as caught:
+                    call()
+                assert not isinstance(caught.value, (Unavailable, AlreadyExists))
+                assert "up to 255" in caught.value.hint
+            assert list(storage.scantree()) == [(name, None) for name in ["a", cut][: 1 + taken]]
+        for name, content in (("a", b"a"), (cut, b"cut")):
+            with storage.open(name) as file:
+                assert file.read() == content
+
+
+def test_long_keys_of_old_trackers() -> None:
+    """Those that cannot tell which key was kept are believed."""
+    cluster = shared(MogileFS)
+    with Storage(**cluster.options()) as storage:
+        cluster.fault_both("error", "unknown_command", "list_fids")
+        assert storage.save("x" * 300, ContentFile(b"x")) == "x" * 300
+        assert cluster.all_fired() == ["error list_fids"]
+        cluster.clear()
+        assert storage.size("x" * 300) == 1
+
+
 def test_long_keys_where_there_is_room() -> None:
     """300 characters, and 4,000."""
     with Storage(**shared(MogileFS).options()) as storage:
         for name in ("d/" + "x" * 298, "y" * 4000):
             assert storage.save(name, ContentFile(b"x")) == name
             assert storage.size(name) == 1
+            other = storage.save(name, ContentFile(b"xx"))
+            assert other != name
+            for target in (name, f"{name}w"):
+                write(storage, target)
+                assert storage.size(target) == 1
+                storage.delete(target)
+            assert storage.move(other, name) == name
+            assert storage.size(name) == 2
         assert storage.listdir("d") == ([], ["x" * 298])

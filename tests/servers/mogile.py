@@ -32,14 +32,17 @@ class MogileTracker(Server):
 
     packages: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, database: Path | None = None, *, mysql: bool = False) -> None:
+    def __init__(
+        self, database: Path | None = None, *, mysql: bool = False, cuts: bool = False
+    ) -> None:
         super().__init__()
         self.database = database or self.directory / "mogile.db"
         self.mysql = mysql
+        self.cuts = cuts
 
     def command(self) -> list[str]:
         """This Python, with the package beside this module."""
-        mode = ["--mysql"] if self.mysql else []
+        mode = ["--mysql"] * self.mysql + ["--cuts"] * self.cuts
         program = [sys.executable, "-m", "tests.servers.mogile_tracker"]
         return ["env", f"PYTHONPATH={ROOT}", *program, str(self.database), str(self.port), *mode]
 
@@ -138,9 +141,9 @@ class MogileFS(MogileTracker):
 
     packages: ClassVar[tuple[str, ...]] = (*Nginx.packages, *Perlbal.packages)
 
-    def __init__(self, *, mysql: bool = False) -> None:
-        super().__init__(mysql=mysql)
-        self.second = MogileTracker(self.database, mysql=mysql)
+    def __init__(self, *, mysql: bool = False, cuts: bool = False) -> None:
+        super().__init__(mysql=mysql, cuts=cuts)
+        self.second = MogileTracker(self.database, mysql=mysql, cuts=cuts)
         self.nodes = self.make_nodes()
         self._known = False
 

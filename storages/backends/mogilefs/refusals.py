@@ -16,7 +16,15 @@ from storages.errors import (
     Unavailable,
 )
 
-__all__ = ["NO_TEMPORARY_FILE", "UNKNOWN_COMMAND", "TrackerError", "code_of", "refusal"]
+__all__ = [
+    "NO_TEMPORARY_FILE",
+    "UNKNOWN_COMMAND",
+    "TrackerError",
+    "code_of",
+    "is_long",
+    "refusal",
+    "too_long",
+]
 
 NO_TEMPORARY_FILE = "no_temp_file"
 UNKNOWN_COMMAND = "unknown_command"
@@ -39,6 +47,8 @@ _HINTS: Mapping[str, str] = {
     "unreg_class": "Create it: `mogadm class add <domain> <class>`.",
     "unreg_domain": "Create it: `mogadm domain add <domain>`.",
 }
+#: The usual length of the column that MogileFS keeps keys in: of characters, or of bytes.
+_COLUMN = 255
 
 
 class TrackerError(Exception):
@@ -54,6 +64,20 @@ def refusal(command: str, code: str, words: str) -> StorageError:
     vars(error)["code"] = code
     error.__cause__ = TrackerError(f"ERR {code} {words}")
     return error
+
+
+def is_long(key: str) -> bool:
+    """Tell whether the usual column may have no room for the key."""
+    return len(key.encode()) > _COLUMN
+
+
+def too_long(key: str, message: str) -> StorageError:
+    """Return the error for a key that the trackers' database does not keep."""
+    return StorageError(
+        f"{message} The name has {len(key)} characters, {len(key.encode())} bytes.",
+        hint=f"MogileFS keeps keys of up to {_COLUMN} characters (bytes, with some databases), "
+        "unless its database has a longer column for them.",
+    )
 
 
 def code_of(error: BaseException) -> str | None:

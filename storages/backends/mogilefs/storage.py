@@ -23,7 +23,7 @@ from storages.backends.mogilefs.listing import keys
 from storages.backends.mogilefs.once import once
 from storages.backends.mogilefs.options import MogileFSOptions
 from storages.backends.mogilefs.reading import CopiesReader
-from storages.backends.mogilefs.refusals import UNKNOWN_COMMAND, code_of
+from storages.backends.mogilefs.refusals import UNKNOWN_COMMAND, code_of, is_long, too_long
 from storages.errors import (
     AlreadyExists,
     Changed,
@@ -50,8 +50,6 @@ _ASKED_FIRST = 1024 * 1024
 _SENDINGS = 2
 #: Bytes that a tracker reads in a second, at the least, to compare a checksum.
 _HASHED = 10 * 1024 * 1024
-#: The usual length of the column that MogileFS keeps keys in.
-_COLUMN = 255
 #: What create_close answers when a storage node has not kept what it was sent.
 _NOT_KEPT = {"size_mismatch", "size_verify_error", "checksum_mismatch"}
 
@@ -96,11 +94,11 @@ class MogileFSStorage(MogileFSOptions):
         return CopiesReader(stat, paths, open_copy, self._cluster.copy_failed, offset)
 
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
-        if overwrite:
+        if overwrite and (not is_long(key) or self._is_stored(key)):
             # The key that is told at the end counts, and its old content goes.
             self._store(key, key, source)
             return
-        if source.size >= _ASKED_FIRST and self._is_stored(key):
+        if not overwrite and source.size >= _ASKED_FIRST and self._is_stored(key):
             raise AlreadyExists
         # Only rename refuses a key that is there.
         private = temporary_name()
@@ -109,8 +107,11 @@ class MogileFSStorage(MogileFSOptions):
             self._rename(private, key, fid)
         except NotFound as error:
             raise Unavailable("What was just stored is gone: somebody has deleted it.") from error
-        except BaseException:
+        except BaseException as error:
             self._forget(private)
+            if overwrite and isinstance(error, AlreadyExists):  # since we asked
+                self._store(key, key, source)
+                return
             raise
 
     def _remove(self, key: str) -> None:
@@ -129,9 +130,14 @@ class MogileFSStorage(MogileFSOptions):
                 yield Entry(name, is_dir=True)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, None]]:
-        for key in keys(self._tracker, f"{prefix}/" if prefix else ""):
+        for key in keys(self._page, f"{prefix}/" if prefix else ""):
             if _is_name(key):
                 yield key, None
+
+    def _page(self, command: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+        """Ask for a page; what follows the first one is asked for again here, or by nobody."""
+        policy = self.retry if arguments["after"] else retry.NO_RETRY
+        return retry.repeat(policy, lambda: self._tracker(command, arguments))
 
     def _is_dir(self, key: str) -> bool:
         found = keys(self._tracker, f"{key}/" if key else "", first=1)
@@ -305,11 +311,30 @@ class MogileFSStorage(MogileFSOptions):
     def _rename(self, key: str, target: str, fid: str) -> None:
         """Give the file of that number another key. Raises AlreadyExists, NotFound."""
         arguments = {"from_key": key, "to_key": target}
-        once(
-            self.retry,
-            lambda: self._tracker("rename", arguments, again=False),
-            lambda: self._is_stored(target, fid),
-        )
+        try:
+            once(
+                self.retry,
+                lambda: self._tracker("rename", arguments, again=False),
+                lambda: self._is_stored(target, fid),
+            )
+        except AlreadyExists as error:
+            if is_long(target) and not self._is_stored(target):
+                raise too_long(target, "A file has what the database keeps of it.") from error
+            raise
+        # MySQL cuts what is too long, unless it is told to be strict.
+        if is_long(target) and (kept := self._key_of(fid)) not in {None, target}:
+            self._rename(str(kept), key, fid)
+            raise too_long(target, "The trackers' database cuts names.")
+
+    def _key_of(self, fid: str) -> str | None:
+        """Return the key under which a file is kept; None: the tracker does not tell."""
+        try:
+            told = self._tracker("list_fids", {"from": int(fid) - 1, "to": 1})
+        except Unavailable:
+            raise
+        except StorageError:  # an old tracker does not know the command
+            return None
+        return told.get("fid_1_key") if told.get("fid_1_fid") == fid else None
 
     def _forget(self, name: str) -> None:
         """Delete content whose key nobody else knows."""
@@ -337,14 +362,10 @@ class MogileFSStorage(MogileFSOptions):
         try:
             return self._cluster.trackers.ask(command, asked, **how)
         except Unavailable as error:
-            longest = max(len(str(asked.get(name, ""))) for name in ("key", "to_key"))
-            if code_of(error) is None or longest <= _COLUMN:
+            long = [key for name in ("key", "to_key") if is_long(key := str(asked.get(name, "")))]
+            if code_of(error) is None or not long:
                 raise
-            raise StorageError(
-                f"{error.message} The name has {longest} characters.",
-                hint=f"MogileFS keeps keys of up to {_COLUMN} characters, unless its database has "
-                "a longer column for them.",
-            ) from error
+            raise too_long(long[0], error.message) from error
 
     @property
     def _cluster(self) -> Cluster:

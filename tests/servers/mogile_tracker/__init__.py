@@ -6,7 +6,7 @@ uploaded, watches, replicates and deletes. What it answers was learnt from trans
 2.73 on SQLite and on MariaDB, the faults of that one included (tests/servers/data/mogilefs.txt);
 test_mogile_tracker.py replays them and lists where the two still differ.
 
-``python -m tests.servers.mogile_tracker DATABASE PORT [--mysql]``
+``python -m tests.servers.mogile_tracker DATABASE PORT [--mysql] [--cuts]``
 
 wire       lines, escaping, errors
 store      the database

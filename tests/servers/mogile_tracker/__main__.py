@@ -1,4 +1,4 @@
-"""The process: ``python -m tests.servers.mogile_tracker DATABASE PORT [--mysql]``."""
+"""The process: ``python -m tests.servers.mogile_tracker DATABASE PORT [--mysql] [--cuts]``."""
 
 from __future__ import annotations
 
@@ -168,8 +168,9 @@ def main() -> None:
     parser.add_argument("database", type=Path)
     parser.add_argument("port", type=int)
     parser.add_argument("--mysql", action="store_true", help="keys as a MySQL store has them")
+    parser.add_argument("--cuts", action="store_true", help="keys are cut, as MySQL once did")
     given = parser.parse_args()
-    store = Store(given.database, mysql=given.mysql)
+    store = Store(given.database, mysql=given.mysql, cuts=given.cuts)
     with Tracker(given.port, store) as tracker:
         tracker.workers.start()
         tracker.serve_forever(poll_interval=60)

@@ -141,14 +141,14 @@ class Files:
         size: int,
         checksum: tuple[str, str] | None,
     ) -> None:
-        fid, classid = opened["fid"], opened["classid"]
+        fid, classid, name = opened["fid"], opened["classid"], self.store.kept(key)
         if not self.store.takes(key):
             raise RefusedError("db")
         with self.store.writing():
-            if old := self.find(dmid, key):
+            if old := self.find(dmid, name):
                 self._forget(old["fid"])
             self.store.run(
-                "insert into file values (?, ?, ?, ?, ?, 1)", fid, dmid, key, size, classid
+                "insert into file values (?, ?, ?, ?, ?, 1)", fid, dmid, name, size, classid
             )
             kept = self.store.row(
                 "select hashtype from class where dmid = ? and classid = ?", dmid, classid
@@ -277,10 +277,11 @@ class Files:
                 raise RefusedError("unknown_key")
             if not self.store.takes(new):
                 raise RefusedError("db")
-            there = self.find(dmid, new)
+            kept = self.store.kept(new)
+            there = self.find(dmid, kept)
             if there is not None and there["fid"] != file["fid"]:
                 raise RefusedError("key_exists")
-            self.store.run("update file set dkey = ? where fid = ?", new, file["fid"])
+            self.store.run("update file set dkey = ? where fid = ?", kept, file["fid"])
         return {}
 
     def updateclass(self, given: Arguments) -> Answer:

@@ -55,13 +55,15 @@ def _like_sqlite(left: str, right: str) -> int:
 class Store:
     """The tables, with a connection for each thread.
 
-    ``mysql``: keys are caseless and at most 255 characters of UTF-8. A database is opened in the
-    same way by all of its trackers.
+    ``mysql``: keys are caseless and at most 255 characters of UTF-8. ``cuts``: of a longer key 255
+    bytes are kept, as MySQL does that is not strict (the default until 5.6). A database is opened
+    in the same way by all of its trackers.
     """
 
-    def __init__(self, path: Path, *, mysql: bool = False) -> None:
+    def __init__(self, path: Path, *, mysql: bool = False, cuts: bool = False) -> None:
         self.path = path
         self.mysql = mysql
+        self.cuts = cuts
         self._local = threading.local()
         with self.writing() as connection:
             for statement in SCHEMA.split(";"):
@@ -121,6 +123,10 @@ class Store:
             return len(key.encode("latin-1").decode()) <= LONGEST_KEY
         except UnicodeDecodeError:
             return False
+
+    def kept(self, key: str) -> str:
+        """What a column keeps of a key."""
+        return key[:LONGEST_KEY] if self.cuts else key
 
     def _begins(self, key: str, prefix: str) -> bool:
         if self.mysql:
