@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -41,7 +42,8 @@ def answered(storage: MogileFSStorage, command: str, answer: Mapping[str, str]) 
     return told
 
 
-NUMBERS = dict.fromkeys(("length", "paths", "key_count", "dev_count", "domains"), "many")
+NUMBERS = dict.fromkeys(("fid", "length", "paths", "key_count", "dev_count", "domains"), "many")
+NO_FID = {"fid": "x", "length": "7", "dev_count": "1", "devid_1": "1", "path_1": "http://h/dev1/1"}
 TOO_MANY = {"fid": "1", "length": "7", "paths": "2", "key_count": "2", "dev_count": "2"}
 
 
@@ -72,6 +74,17 @@ def test_an_answer_that_lacks_what_it_should_tell(
             call(storage)
         assert not isinstance(caught.value, FileNotFoundError)
     assert told
+
+
+def test_a_file_whose_number_is_none(place: Place) -> None:
+    """Nothing is sent for it, and nothing is known of it."""
+    for command in ("file_info", "create_open"):
+        storage = place.storage()
+        told = answered(storage, command, NO_FID)
+        with pytest.raises(StorageError, match="no number as 'fid'"):
+            storage.save("b", ContentFile(b"x" * 2**20))
+        assert told == [command]
+    assert place.asked() == Counter({"PUT": 1})  # of the file that is there
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def stat_of(told: Mapping[str, str]) -> Stat:
     algorithm = _ALGORITHMS.get(name)
     return Stat(
         size=number_in(told, "length"),
-        version=text_in(told, "fid"),
+        version=str(number_in(told, "fid")),
         checksum=f"{algorithm}:{digest.lower()}" if found and algorithm else None,
     )
 

@@ -14,10 +14,10 @@ from storages.backends.mogilefs.cluster import (
     Cluster,
     checksum_for,
     fid_of,
+    number_in,
     paths_of,
     places_of,
     stat_of,
-    text_in,
 )
 from storages.backends.mogilefs.listing import keys
 from storages.backends.mogilefs.once import once
@@ -267,7 +267,7 @@ class MogileFSStorage(MogileFSOptions):
         devices = {place.path: place.device for place in places_of(opened)}
         failure: StorageError | None = None
         for path in self._cluster.best_first(devices):
-            upload = _Upload(text_in(opened, "fid"), devices[path], path, None)
+            upload = _Upload(str(number_in(opened, "fid")), devices[path], path, None)
             try:
                 self._send_to(path, body)
             except StorageError as error:
