@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.core.files.storage import storages
 from django.core.signing import BadSignature, Signer
 from django.urls import NoReverseMatch, get_urlconf, reverse
@@ -242,7 +242,7 @@ def alias_of(storage: Any) -> str | None:
             continue
         try:
             theirs = storages[alias]
-        except (ImproperlyConfigured, TypeError):
+        except Exception:  # noqa: BLE001, S112  a project's own may fail in any way
             continue  # one that cannot be made is another one
         if theirs is storage:
             return str(alias)

@@ -281,6 +281,26 @@ def test_a_broken_alias_does_not_stop_the_others() -> None:
         assert storages["a"].url(NAME) == signing.link("a", NAME)
 
 
+class Picky(MemoryStorage):
+    """A project's own storage, which fails in its own way."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        if self.place == "elsewhere":
+            raise LookupError("There is no such place.")
+
+
+def test_an_alias_that_fails_in_its_own_way_does_not_stop_the_others() -> None:
+    """Whatever its constructor raises is raised to those who use it."""
+    kind = f"{__name__}.Picky"
+    places = {"broken": "elsewhere", "whole": "here"}
+    told = {alias: {"BACKEND": kind, "OPTIONS": {"place": at}} for alias, at in places.items()}
+    with override_settings(STORAGES=told):
+        with pytest.raises(LookupError):
+            storages["broken"]
+        assert storages["whole"].url(NAME) == signing.link("whole", NAME)
+
+
 def test_without_the_urlconf_there_are_no_links() -> None:
     """As before: the file is not accessible via a URL."""
     with override_settings(ROOT_URLCONF="django.contrib.auth.urls"):
