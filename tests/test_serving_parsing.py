@@ -284,6 +284,25 @@ def test_media_types_stay(told: str) -> None:
     assert media_type(told) == told
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("image/png;x,text/html", "image/png"),
+        ("image/png;,text/html", "image/png"),
+        ("image/png;a=b,text/html;charset=utf-8", "image/png"),
+        ('image/png;a="b,text/html', "image/png"),
+        ('image/png;a="b\\",text/html"', "image/png"),
+        ("text/plain;", "text/plain"),
+        ("text/plain; charset", "text/plain"),
+        ("text/plain;charset=utf-8;", "text/plain"),
+        ('text/plain ; a="b c";d=e', 'text/plain ; a="b c";d=e'),
+    ],
+)
+def test_no_second_type_hides_in_a_parameter(told: str, kept: str) -> None:
+    """Browsers take a header at its commas for several types, of which the last counts."""
+    assert media_type(told) == kept
+
+
 def test_what_is_shown_is_in_a_sandbox() -> None:
     """Nothing runs in it; sound and films keep the origin, without which they cannot be fetched."""
     for kind in ("text/plain", "image/png", "text/html", "application/pdf", "x-video/audio"):

@@ -66,7 +66,11 @@ CONTENT_SECURITY_POLICY = (
 #: it, which a page without an origin may not; without scripts the origin is of no use to anybody.
 MEDIA_POLICY = f"{CONTENT_SECURITY_POLICY} allow-same-origin"
 
-_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:[ \t]*;[\t\x20-\x7e]*)?", re.ASCII).fullmatch
+_TYPE = re.compile(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)[ \t]*(?:;[\t\x20-\x7e]*)?", re.ASCII).fullmatch
+# Neither commas nor escapes: browsers take a header for several types, of which the last counts.
+_PARAMETERS = re.compile(
+    r"""[^;]+(?:;[ \t]*[\w!#$&^.+-]+=(?:[\w!#$%&'*^`|~.+-]+|"[^",\\]*")[ \t]*)*""", re.ASCII
+).fullmatch
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Signs that turn the direction of writing: "gpj.exe" could be shown as "exe.jpg".
 _DIRECTIONS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -81,8 +85,14 @@ def put(response: HttpResponseBase, fields: Mapping[str, str]) -> None:
 
 
 def media_type(told: str | None) -> str:
-    """Return a media type that can stand in a header, as the store tells it."""
-    return told if told and _TYPE(told) else "application/octet-stream"
+    """Return a media type that can stand in a header, as the store tells it.
+
+    Parameters that are not valid are left out.
+    """
+    found = _TYPE(told) if told else None
+    if found is None:
+        return "application/octet-stream"
+    return found[0] if _PARAMETERS(found[0]) else found[1]
 
 
 def policy(content_type: str) -> str:
