@@ -13,7 +13,7 @@ from storages.errors import Changed, NotFound, StorageError, Unavailable
 from storages.options import option
 from storages.testing import MemoryStorage
 
-__all__ = ["Broken", "Counted", "Elsewhere", "Mogile", "Sensitive", "Strict"]
+__all__ = ["Broken", "Counted", "Elsewhere", "Mogile", "Plain", "Sensitive", "Strict"]
 
 
 class CountedReader:
@@ -113,6 +113,19 @@ class Elsewhere(MemoryStorage):
         """As S3's do."""
         url = f"https://store.example/{quote(name or '')}?signature=a/b%2B"
         return f"{url}&as={quote(download_as)}" if download_as else url
+
+    def _url_of(self, key: str) -> str:
+        return self.url(key)
+
+
+class Plain(MemoryStorage):
+    """Files in memory that have URLs at another host, which no name can be added to."""
+
+    def url(self, name: str | None, download_as: str | None = None) -> str:
+        """As those of S3 that are not signed."""
+        if download_as is not None:
+            raise ValueError("Only signed URLs do that.")
+        return f"https://store.example/{quote(name or '')}"
 
     def _url_of(self, key: str) -> str:
         return self.url(key)

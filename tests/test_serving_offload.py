@@ -37,6 +37,7 @@ def _site(tmp_path: Path) -> Iterator[None]:
                 "OPTIONS": {"location": str(tmp_path / "disk")},
             },
             "e": {"BACKEND": f"{ours}.Elsewhere", "OPTIONS": {"place": "e"}},
+            "plain": {"BACKEND": f"{ours}.Plain", "OPTIONS": {"place": "e"}},
             "media": {
                 "BACKEND": "storages.testing.MemoryStorage",
                 "OPTIONS": {"base_url": "/media/", "place": "e"},
@@ -123,6 +124,20 @@ def test_clients_are_sent_to_the_store() -> None:
     with override_settings(STORAGES_SERVE={"e": {"offload": "redirect"}}):
         url = signing.link("e", NAME, disposition="attachment", filename="ü.txt")
         assert Client().get(url).headers["Location"].endswith("&as=%C3%BC.txt")
+
+
+def test_who_cannot_name_files_sends_only_what_is_shown() -> None:
+    """What is to be stored, the view sends; others need no name, for the view's headers stand."""
+    storages["plain"].save("x.html", ContentFile(b"<script>"))
+    there = "https://store.example/x.html"
+    here = served("plain", "x.html", offload="redirect")
+    assert (here.status_code, here.content) == (200, b"<script>")
+    assert here.headers["Content-Disposition"] == 'attachment; filename="x.html"'
+    assert served("plain", NAME, offload="redirect").status_code == 302
+    told: dict[str, Any] = {"offload": "x-accel-redirect", "location": "/u/", "upstream": True}
+    assert served("plain", "x.html", **told).headers["X-Storages-Upstream"] == there
+    perlbal = served("plain", "x.html", offload="x-reproxy-url")
+    assert perlbal.headers["X-REPROXY-URL"] == there
 
 
 def test_clients_are_sent_to_another_path() -> None:

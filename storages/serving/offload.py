@@ -110,27 +110,30 @@ def _places(wish: Wish) -> tuple[int, list[str]]:
     return stat.size, [_web(url) for url in urls]
 
 
-def _redirect(wish: Wish) -> HttpResponseBase:
+def _redirect(wish: Wish) -> HttpResponseBase | None:
+    inline = is_inline(names.content_type(wish.key), wish.place.inline_types)
+    filename = None
+    if (wish.disposition == "attachment" or not inline) and _takes_name(wish.storage):
+        filename = wish.filename or wish.key.rpartition("/")[2]
+    try:
+        url = _own_url(wish, filename, path=True)
+    except ValueError:
+        return None  # its URLs carry no name, for example since they are not signed
     response = HttpResponse(status=302)
-    response.headers["Location"] = _own_url(wish, path=True)
+    response.headers["Location"] = url
     # The URL lives for a while only, and is for whoever was allowed to have it.
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
-def _own_url(wish: Wish, *, path: bool = False) -> str:
-    """Return the storage's own URL, with the name to store the file as where it takes one.
+def _own_url(wish: Wish, filename: str | None = None, *, path: bool = False) -> str:
+    """Return the storage's own URL; where our own headers do not count, with a name to store as.
 
-    ``path``: one on this host will do.
+    ``path``: one on this host will do. Raises ValueError: its URLs cannot carry a name.
     """
-    content_type = names.content_type(wish.key)
-    stored = wish.disposition == "attachment" or not is_inline(
-        content_type, wish.place.inline_types
-    )
     try:
-        if stored and _takes_name(wish.storage):
+        if filename is not None:
             own: Any = wish.storage
-            filename = wish.filename or wish.key.rpartition("/")[2]
             return _web(own.url(wish.key, download_as=filename), path=path)
         return _web(wish.storage._url_of(wish.key), path=path)
     except NoURL as error:
