@@ -15,12 +15,13 @@ By default to those who have a signed link; see ``STORAGES_SERVE``. Answers::
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import async_to_sync, iscoroutinefunction
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.exceptions import (
     ImproperlyConfigured,
@@ -34,7 +35,7 @@ from storages import errors, names
 from storages.base import BaseStorage
 from storages.events import logger
 from storages.local import LocalStorage
-from storages.serving.answers import Wish, answer
+from storages.serving.answers import Wish, answer, caching
 from storages.serving.offload import offloaded
 from storages.serving.places import Served, configured, served
 from storages.signing import Link, is_signed, verify
@@ -44,6 +45,8 @@ __all__ = ["respond", "serve"]
 _METHODS = ("GET", "HEAD")
 #: Seconds after which to ask again, where the store does not say.
 _RETRY_AFTER = 5
+#: Seconds that a header can say, whatever the store does.
+_MOST_RETRY_AFTER = 86_400
 
 
 def serve(request: HttpRequest, alias: str, name: str) -> HttpResponseBase:
@@ -87,9 +90,13 @@ def _admit(request: HttpRequest, place: Served, key: str) -> Link:
 
 
 def _allowed(hook: Callable[..., Any], request: HttpRequest, alias: str, key: str) -> bool:
-    if iscoroutinefunction(hook):
-        hook = async_to_sync(hook)
-    return bool(hook(request, alias, key))
+    said = hook(request, alias, key)
+    # What is asked may be async without looking it. A coroutine would count as a yes.
+    return bool(async_to_sync(_awaited)(said) if isawaitable(said) else said)
+
+
+async def _awaited(said: Awaitable[Any]) -> Any:
+    return await said
 
 
 def respond(
@@ -139,7 +146,8 @@ def _respond(request: HttpRequest, wish: Wish) -> HttpResponseBase:
 def _unavailable(error: errors.StorageError) -> HttpResponseBase:
     response = _failed(HTTPStatus.SERVICE_UNAVAILABLE, "The file cannot be read now.")
     after = getattr(error, "retry_after", None)
-    response.headers["Retry-After"] = str(math.ceil(_RETRY_AFTER if after is None else after))
+    seconds = min(_RETRY_AFTER if after is None else after, _MOST_RETRY_AFTER)
+    response.headers["Retry-After"] = str(math.ceil(seconds))
     return response
 
 
@@ -151,7 +159,9 @@ def _failed(status: HTTPStatus, text: str) -> HttpResponseBase:
 
 def _fallback(request: HttpRequest, wish: Wish) -> HttpResponseBase:
     path = Path(settings.MEDIA_ROOT, str(wish.place.fallback))
-    there = Wish(LocalStorage(location=path.parent), path.name, wish.place)
+    # However long files may be kept, the one that is missing may come.
+    again = {"Cache-Control": caching(wish.place.access)}
+    there = Wish(LocalStorage(location=path.parent), path.name, wish.place, more=again)
     try:
         return answer(request, there)
     except errors.StorageError as error:

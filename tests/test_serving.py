@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Iterator
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -53,6 +55,33 @@ def allowed(request: HttpRequest, alias: str, name: str) -> bool:
 async def allowed_later(request: HttpRequest, alias: str, name: str) -> bool:
     """Be asked by an async project."""
     return allowed(request, alias, name)
+
+
+def decorated(request: HttpRequest, alias: str, name: str) -> Awaitable[bool]:
+    """Look like a function that is not async, as some decorators make them."""
+    return allowed_later(request, alias, name)
+
+
+class Guard:
+    """Look like no function at all."""
+
+    async def __call__(self, request: HttpRequest, alias: str, name: str) -> bool:
+        """Be async all the same."""
+        return allowed(request, alias, name)
+
+
+guard = Guard()
+
+
+def in_capitals(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Be a middleware that changes what is streamed."""
+
+    def middleware(request: HttpRequest) -> Any:
+        response = get_response(request)
+        response.streaming_content = (part.upper() for part in response.streaming_content)
+        return response
+
+    return middleware
 
 
 @pytest.fixture(autouse=True)
@@ -498,6 +527,31 @@ def test_a_storage_of_somebody_else() -> None:
         get("/files/django/a.txt")
 
 
+@pytest.mark.parametrize("asked", [{"range": "bytes=999999-"}, {"if_match": '"another"'}])
+@pytest.mark.parametrize("alias", ["memory", "disk"])
+def test_a_refusal_is_not_kept(alias: str, asked: dict[str, str]) -> None:
+    """A cache that did would give one client's 412 or 416 to others, who asked for the file."""
+    path = put(alias, "k.bin")
+    told = {alias: {"access": "public", "cache_control": "public, max-age=3600"}}
+    with override_settings(STORAGES_SERVE=told):
+        refused = get(path, **asked)
+        same = get(path, if_none_match=get(path).headers["ETag"])
+    assert refused.status_code in {412, 416}
+    assert refused.headers["Cache-Control"] == "no-store"
+    assert (same.status_code, same.headers["Cache-Control"]) == (304, "public, max-age=3600")
+
+
+def test_no_retry_after_is_endless() -> None:
+    """A store may say what it likes; the header is a number of seconds."""
+    endless = {
+        "BACKEND": "tests.serving_storages.Broken",
+        "OPTIONS": {"error": "Unavailable", "retry_after": float("inf")},
+    }
+    with override_settings(STORAGES={"busy": endless}):
+        response = get("/files/busy/a.txt")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "86400")
+
+
 # -------------------------------------------------------------------------- headers
 
 
@@ -580,7 +634,7 @@ def test_private_is_the_default() -> None:
         assert get(put("memory", "a.txt")).status_code == 403
 
 
-@pytest.mark.parametrize("hook", ["allowed", "allowed_later"])
+@pytest.mark.parametrize("hook", ["allowed", "allowed_later", "decorated", "guard"])
 @pytest.mark.parametrize("told", [None, {}, {"access": "permission"}])
 def test_permission(hook: str, told: dict[str, str] | None) -> None:
     """The function is asked with the name that the store gets; the path needs no signature."""
@@ -628,6 +682,20 @@ def test_a_fallback(absolute: bool, tmp_path: Path) -> None:
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "image/gif"
     assert response.headers["Content-Disposition"] == 'inline; filename="none.gif"'
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_fallback_is_asked_for_again(missing: bool, tmp_path: Path) -> None:
+    """However long files may be kept: the file that is missing may come."""
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "none.gif").write_bytes(b"GIF89a")
+    told = {"access": "public", "fallback": "none.gif", "cache_control": "max-age=9, immutable"}
+    path = put("memory", "k.png")
+    with override_settings(STORAGES_SERVE={"memory": told}):
+        response = get("/files/memory/missing.png" if missing else path)
+    kept = "public, no-cache" if missing else "max-age=9, immutable"
+    assert response.headers["Cache-Control"] == kept
+    body(response)
 
 
 # ------------------------------------------------------------------------------ WSGI
@@ -686,6 +754,46 @@ def test_a_server_sends_as_much_as_was_announced() -> None:
     with pytest.raises(Corrupt):
         list(shorter)
     shorter.close()
+
+
+@pytest.mark.parametrize("left", [0, 100_000])
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_server_that_sends_a_file_by_itself_notices_its_end(left: int, meanwhile: bool) -> None:
+    """``socket.sendfile`` does not: it would go on with the next answer on the same connection."""
+    path = put("disk", "w.bin", LARGE)
+    result: Any = WSGIHandler()(environ(path, **{"wsgi.file_wrapper": Sent}), lambda *_: None)
+    name = storages["disk"].path("w.bin")
+    if not meanwhile:
+        os.truncate(name, left)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        theirs.settimeout(20)
+
+        def taken() -> int:
+            count = len(theirs.recv(1))
+            os.truncate(name, left)
+            while block := theirs.recv(BLOCK):
+                count += len(block)
+            return count
+
+        counted = pool.submit(taken)
+        try:
+            with pytest.raises(Corrupt):
+                ours.sendfile(result.file, offset=0, count=len(LARGE))
+        finally:
+            ours.close()
+        assert counted.result() < len(LARGE)
+    result.close()
+
+
+@pytest.mark.parametrize("given", [{"wsgi.file_wrapper": Sent}, {}])
+def test_a_middleware_may_change_what_is_streamed(given: dict[str, Any]) -> None:
+    """What a server then sends is that, not the file."""
+    path = put("disk", "w.txt", b"small" * BLOCK)
+    with override_settings(MIDDLEWARE=["tests.test_serving.in_capitals"]):
+        result: Any = WSGIHandler()(environ(path, **given), lambda *_: None)
+    assert b"".join(result) == b"SMALL" * BLOCK
+    result.close()
 
 
 @pytest.mark.parametrize(

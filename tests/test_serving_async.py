@@ -17,11 +17,13 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.handlers.asgi import ASGIHandler
-from django.test import AsyncClient, override_settings
+from django.test import AsyncClient, AsyncRequestFactory, override_settings
 
 from storages.errors import Changed, StorageError
 from storages.serving.bodies import BLOCK, MOST
+from storages.serving.places import Served
 from storages.testing import recorded_operations
+from storages.views import respond
 from tests.serving_storages import Counted
 
 LARGE = b"".join(n.to_bytes(4, "big") for n in range(500_000))
@@ -134,6 +136,28 @@ def test_the_whole_file(alias: str, content: bytes) -> None:
     assert [event.operation for event in found] == ["open_read"]
     assert (exchange.status, exchange.body, exchange.ended) == (200, content, True)
     assert exchange.headers["Content-Length"] == str(len(content))
+
+
+class Wrapped:
+    """A request of Django REST framework's."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+
+@pytest.mark.parametrize("alias", ["counted", "disk"])
+def test_a_request_around_the_servers(alias: str) -> None:
+    """Its answer is an async stream as well, which Django does not read at once."""
+    put(alias)
+    place = Served(alias, {"access": "public"})
+    storage: Any = storages[alias]
+    asked: Any = Wrapped(AsyncRequestFactory().get("/"))
+    response: Any = respond(asked, storage, "a.bin", place)
+    assert response.is_async
+    response.close()
 
 
 @pytest.mark.parametrize("alias", ["counted", "disk"])

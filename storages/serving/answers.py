@@ -9,11 +9,12 @@ begins where the client wants it to. What costs more is said where it happens.
 from __future__ import annotations
 
 import io
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from storages.base import BaseStorage
     from storages.serving.places import Served
 
-__all__ = ["Wish", "answer", "headers_of"]
+__all__ = ["Wish", "answer", "caching", "headers_of"]
 
 #: A place that no store is asked for: some cannot even count so far.
 _FAR = 2**40
@@ -62,7 +63,12 @@ class FileAnswer(StreamingHttpResponse):
 
     def __init__(self, body: Body, file: io.FileIO) -> None:
         super().__init__(body)
-        self.file_to_stream = _Handle(file, body.length)
+        self.file_to_stream: _Handle | None = _Handle(file, body.length)
+
+    def _set_streaming_content(self, value: Any) -> None:
+        # A middleware may stream something else, which a server is not to pass over.
+        self.file_to_stream = None
+        cast("Any", super())._set_streaming_content(value)
 
 
 class _Handle:
@@ -71,8 +77,23 @@ class _Handle:
     def __init__(self, file: io.FileIO, size: int) -> None:
         self._file = file
         self._size = size
-        self.fileno, self.seek = file.fileno, file.seek
         self.tell, self.seekable = file.tell, file.seekable
+
+    def fileno(self) -> int:
+        """Return the descriptor, unless there is less than was announced: then read, and fail."""
+        descriptor = self._file.fileno()
+        if os.fstat(descriptor).st_size < self._size:
+            raise io.UnsupportedOperation("The file is shorter than it was.")
+        return descriptor
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move, as ``socket.sendfile`` does in the end, which does not mind that bytes are missing.
+
+        The server would keep the connection, and the next answer pass for the rest of this one.
+        """
+        if (size := os.fstat(self._file.fileno()).st_size) < self._size:
+            raise Corrupt(f"The file ended {self._size - size} bytes early.")
+        return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
         """Read as the file does, and as many bytes as were announced, whatever has become of it."""
@@ -161,7 +182,7 @@ class _Answer:
         size = self.stat.size
         body = Body(raw, [(b"", Span(0, size))])
         raw.seek(0)  # a range was asked for that is not sent: the file stands there
-        file = None if isinstance(self.request, ASGIRequest) else raw.on_disk()
+        file = None if self._is_async() else raw.on_disk()
         if file is not None and size > BLOCK:
             return self.described(FileAnswer(body, file), size)
         return self.described(self._streamed(body), size)
@@ -197,6 +218,9 @@ class _Answer:
         response = HttpResponse(status=status)
         del response.headers["Content-Type"]
         put(response, {**fields, **self.validators.headers, **_caching(self.wish)})
+        if status != HTTPStatus.NOT_MODIFIED:
+            # It is for who set the condition; a cache would give it to all who ask for the file.
+            response.headers["Cache-Control"] = "no-store"
         return response
 
     def _streamed(self, body: Body) -> HttpResponseBase:
@@ -204,9 +228,11 @@ class _Answer:
             # The reader is given back at once.
             return HttpResponse(b"".join(body))
         body.begin()
-        if isinstance(self.request, ASGIRequest):
-            return StreamingHttpResponse(AsyncBody(body))
-        return StreamingHttpResponse(body)
+        return StreamingHttpResponse(AsyncBody(body) if self._is_async() else body)
+
+    def _is_async(self) -> bool:
+        # Django REST framework gives its views a request that is around the server's.
+        return isinstance(getattr(self.request, "_request", self.request), ASGIRequest)
 
 
 def headers_of(wish: Wish, content_type: str) -> dict[str, str]:
@@ -224,5 +250,10 @@ def headers_of(wish: Wish, content_type: str) -> dict[str, str]:
 
 
 def _caching(wish: Wish) -> dict[str, str]:
-    scope = "public" if wish.place.access == "public" else "private"
-    return {"Cache-Control": wish.place.cache_control or f"{scope}, no-cache", **wish.more}
+    place = wish.place
+    return {"Cache-Control": place.cache_control or caching(place.access), **wish.more}
+
+
+def caching(access: str | None) -> str:
+    """Return the Cache-Control by which a file is kept, but asked for each time."""
+    return "public, no-cache" if access == "public" else "private, no-cache"
