@@ -230,8 +230,12 @@ class Changing:
 
 def damaged(content: bytes) -> bytes:
     """Change a bit in the middle."""
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    return damaged_at(content, len(content) // 2)
+
+
+def damaged_at(content: bytes, at: int) -> bytes:
+    """Change a bit there."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
 
 @pytest.mark.parametrize("size", [300, 4 * MiB])
@@ -423,6 +427,21 @@ def test_a_damaged_copy_of_a_large_file(place: Place) -> None:
             assert read(place.storage()) == LARGE
         except Corrupt:
             noticed += 1
+
+
+def test_what_is_damaged_stays_so(place: Place) -> None:
+    """Who goes on after Corrupt gets it again, not the end of the file."""
+    (number,) = put(place, LARGE, "hashed")
+    place.cluster.corrupt(place.domain, "a.bin", number + 1, MiB)
+    with place.storage().open("a.bin") as file:
+        assert file.read(3 * MiB) == damaged_at(LARGE, MiB)[: 3 * MiB]
+        for _ in range(3):
+            with pytest.raises(Corrupt):
+                file.read(2 * MiB)
+        with pytest.raises(Corrupt):
+            file.read(1)
+        file.seek(2 * MiB)
+        assert file.read(10) == LARGE[2 * MiB : 2 * MiB + 10]
 
 
 def test_what_is_read_again_is_compared_again(place: Place) -> None:

@@ -52,6 +52,7 @@ class CopiesReader:
         self._has_given = False
         self._digest: Digest | None = None
         self._content: bytes | None = None
+        self._damage: Corrupt | None = None
         # The last one of each kind, Corrupt or not.
         self._failures: dict[bool, StorageError] = {}
         if offset < stat.size:
@@ -72,13 +73,15 @@ class CopiesReader:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
         if self._position >= self.stat.size or not buffer:
             return 0
+        if self._damage is not None:
+            raise self._damage
         count = self._surely(lambda: self._read(buffer))
         self._has_given = True
-        self._position += count
         if self._digest is not None:
             self._digest.update(buffer[:count])
-            if self._position == self.stat.size:
+            if self._position + count == self.stat.size:
                 self._compare_all(self._digest)
+        self._position += count
         return count
 
     def close(self) -> None:
@@ -88,7 +91,7 @@ class CopiesReader:
 
     def _drop(self) -> None:
         stream, self._stream = self._stream, None
-        self._digest = None
+        self._digest = self._damage = None
         self._used.clear()
         if stream is not None:
             stream.close()
@@ -171,6 +174,7 @@ class CopiesReader:
             for path in self._used:
                 self._failed(path, error)
             error.hint = "Open it again: another copy is read then, if there is one."
+            self._damage = error
             raise
 
 
