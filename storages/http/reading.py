@@ -90,7 +90,8 @@ class BodyReader:
 class Verified:
     """A reader of a whole file that compares its hash at the end; Corrupt when it differs.
 
-    ``algorithm`` is one of hashlib's. The last bytes are not handed out before it is known.
+    ``algorithm`` is one of hashlib's. The last bytes are not handed out before it is known, nor to
+    who reads on after the error.
     """
 
     def __init__(self, reader: Reader, algorithm: str, hexdigest: str) -> None:
@@ -100,17 +101,21 @@ class Verified:
         self._algorithm = algorithm
         self._digest = Digest(algorithm, reader.stat.size)
         self._left = reader.stat.size
+        self._damage: Corrupt | None = None
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill ``buffer`` from the start; return how many bytes came, 0 at the end."""
+        if self._damage is not None:
+            raise self._damage
         count = self._reader.readinto(buffer)
         self._digest.update(buffer[:count])
         self._left -= count
         if count and not self._left and (found := self._digest.hexdigest()) != self._expected:
-            raise Corrupt(
+            self._damage = Corrupt(
                 f"The {self._algorithm} of what was read is {found}, "
                 f"that of the file {self._expected}."
             )
+            raise self._damage
         return count
 
     def close(self) -> None:
