@@ -19,7 +19,7 @@ from gridfs import GridFSBucket
 from storages.backends import mongodb
 from storages.backends.gridfs import GridFSFile, GridFSStorage
 from storages.backends.gridfs.bucket import Bucket
-from storages.errors import AlreadyExists, Corrupt, NotFound, NoURL
+from storages.errors import AlreadyExists, Corrupt, NotFound, NoURL, PermissionDenied, StorageError
 from tests.backends.gridfs_commands import Commands
 from tests.servers import shared
 from tests.servers.secantus import Secantus
@@ -171,6 +171,21 @@ def test_what_pymongo_has_written_is_read(storage: GridFSStorage, others: GridFS
     assert storage.listdir("") == ([], ["theirs.bin"])
 
 
+def test_tiny_chunks_are_read(storage: GridFSStorage, database: Any) -> None:
+    """One byte in each: an answer with megabytes of them would be longer than answers may be."""
+    file, content = ObjectId(), os.urandom(20_000)
+    database.fs.chunks.insert_many(
+        [{"files_id": file, "n": n, "data": content[n : n + 1]} for n in range(len(content))]
+    )
+    database.fs.files.insert_one(
+        {"_id": file, "filename": "a.bin", "length": len(content), "chunkSize": 1}
+    )
+    fetch = storage._fetch
+    with mock.patch.object(storage, "_fetch", side_effect=fetch) as fetched:
+        assert read(storage, "a.bin") == content
+    assert max(call.args[2] for call in fetched.call_args_list) <= 4096
+
+
 def test_other_programs_can_add_revisions(
     storage: GridFSStorage, others: GridFSBucket, database: Any
 ) -> None:
@@ -249,6 +264,7 @@ def test_names_that_no_storage_takes_are_not_listed(
     ):
         others.upload_from_stream(name, b"x")
     database.fs.files.insert_one({"filename": 7, "length": 0, "chunkSize": 1})
+    database.fs.files.insert_one({"filename": ["a list"], "length": 0, "chunkSize": 1})
     database.fs.files.insert_one({"length": 0, "chunkSize": 1})
     assert storage.listdir("") == (["a"], ["good.txt"])
     assert storage.listdir("a") == ([], ["good.txt"])
@@ -326,6 +342,65 @@ def test_claims_pass_from_version_to_version(storage: GridFSStorage, database: A
         found.append(database.fs.files.find_one({})["storages_claims"])
         write(storage, "a.txt", content)
     assert found == [["0:a.txt", "1:a.txt"], ["1:a.txt"], ["0:a.txt"]]
+
+
+def test_claims_that_are_there_twice(storage: GridFSStorage, database: Any) -> None:
+    """Copied where no index was: saving says so, instead of taking every name for taken."""
+    for _ in range(2):
+        claims = ["0:a.txt", "1:a.txt"]
+        database.fs.files.insert_one({"filename": "a.txt", "storages_claims": claims})
+    with pytest.raises(StorageError, match="storages_claims") as caught:
+        storage.save("b.txt", ContentFile(b"x"))
+    assert not isinstance(caught.value, AlreadyExists)
+    database.fs.files.update_many({}, {"$unset": {"storages_claims": 1}})
+    assert storage.save("b.txt", ContentFile(b"x")) == "b.txt"
+    assert storage.save("a.txt", ContentFile(b"x")) != "a.txt"
+
+
+def test_chunks_that_are_there_twice(storage: GridFSStorage, database: Any) -> None:
+    """Where other programs have left some, their index cannot be made; saving works without."""
+    for _ in range(2):
+        database.fs.chunks.insert_one({"files_id": 1, "n": 0, "data": b"x"})
+    assert storage.save("a.txt", ContentFile(b"content")) == "a.txt"
+    assert read(storage, "a.txt") == b"content"
+
+
+def test_many_revisions(storage: GridFSStorage, database: Any) -> None:
+    """They are deleted so many at a time, the newest last: no older one comes back."""
+    database.fs.files.create_index([("filename", 1), ("uploadDate", 1)])
+    database.fs.files.insert_many(
+        {"filename": "a.txt", "length": n, "uploadDate": OLD + timedelta(seconds=n)}
+        for n in range(2500)
+    )
+    delete_files = storage._bucket._files.delete_many
+    sizes: list[int] = []
+    seen: list[int] = []
+
+    def looked_first(which: Any) -> Any:
+        sizes.append(len(which["_id"]["$in"]))
+        seen.append(storage.size("a.txt"))
+        return delete_files(which)
+
+    with mock.patch.object(storage._bucket._files, "delete_many", looked_first):
+        storage.delete("a.txt")
+    assert sizes == [1000, 1000, 499, 1]
+    assert seen == [2499] * 4
+    assert not storage.exists("a.txt")
+
+
+def test_moving_needs_the_older_revisions_gone(
+    storage: GridFSStorage, others: GridFSBucket
+) -> None:
+    """When they cannot be deleted the file stays where it is: one of them would be it."""
+    others.upload_from_stream("a.txt", b"first")
+    others.upload_from_stream("a.txt", b"second")
+    refused = mock.patch.object(Bucket, "delete_files", side_effect=PermissionDenied("no"))
+    with refused, pytest.raises(PermissionDenied):
+        storage.move("a.txt", "b.txt")
+    assert read(storage, "a.txt") == b"second"
+    assert not storage.exists("b.txt")
+    storage.move("a.txt", "b.txt")
+    assert not storage.exists("a.txt")
 
 
 def test_moving_renames_the_document(
@@ -467,6 +542,11 @@ def test_orphans_are_found_and_removed(
         database.fs.chunks.insert_many(
             [{"_id": id_, "files_id": file, "n": n, "data": b"x"} for n, id_ in enumerate(ids)]
         )
+    # Numbers are equal to MongoDB, whatever their type is.
+    database.fs.files.insert_one({"_id": 1.0, "filename": "number.bin", "length": 1})
+    database.fs.chunks.insert_one(
+        {"_id": ObjectId.from_datetime(OLD), "files_id": 1, "n": 0, "data": b"x"}
+    )
     assert list(storage.orphans()) == [forgotten]
     assert storage.remove_orphans() == 1
     assert list(storage.orphans()) == []

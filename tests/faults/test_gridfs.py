@@ -22,6 +22,8 @@ from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile
+from pymongo.collection import Collection
+from pymongo.errors import ProtocolError, WriteConcernError
 
 from storages.backends.gridfs import GridFSStorage
 from storages.backends.gridfs.bucket import Bucket
@@ -137,6 +139,11 @@ def write(storage: GridFSStorage, name: str, content: bytes) -> str:
     with storage.open(name, "wb") as file:
         file.write(content)
     return name
+
+
+def save(storage: GridFSStorage, name: str, content: bytes) -> str:
+    """Create a file."""
+    return str(storage.save(name, ContentFile(content)))
 
 
 def attempt(call: Callable[[], Any], waits: float = 2 * ATTEMPTS * TIMEOUT) -> Any:
@@ -413,6 +420,41 @@ def test_a_process_that_is_killed_during_an_upload(scene: Scene, old: dict[str, 
     assert scene.files() == {**old, "new.bin": SMALL}
 
 
+class _Interrupted(BaseException):
+    """As a worker's time limit, or a key that is pressed."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [_Interrupted(), ProtocolError("bad answer"), WriteConcernError("not enough members", 100)],
+    ids=["interrupted", "bad answer", "not replicated"],
+)
+@pytest.mark.parametrize("replacing", [False, True])
+@pytest.mark.parametrize("obeyed", [False, True])
+def test_a_commit_of_which_nobody_knows(
+    scene: Scene, old: dict[str, bytes], error: BaseException, replacing: bool, obeyed: bool
+) -> None:
+    """Where the file's document may be there, so is its content."""
+    storage = scene.storage(direct=True, timeout=60.0)
+    name = "replaced.bin" if replacing else "new.bin"
+    insert_one = Collection.insert_one
+    met: list[Any] = []
+
+    def obey_and_fail(self: Any, document: Any, **more: Any) -> Any:
+        met.append(document)
+        if obeyed:
+            insert_one(self, document, **more)
+        raise error
+
+    with (
+        mock.patch.object(Collection, "insert_one", obey_and_fail),
+        pytest.raises((_Interrupted, StorageError)),
+    ):
+        (write if replacing else save)(storage, name, CONTENT)
+    assert len(met) == 1
+    assert scene.files() == ({**old, name: CONTENT} if obeyed else old)
+
+
 # ------------------------------------------------------------------ races
 
 
@@ -467,6 +509,37 @@ def test_twelve_writers_replace_one_file(scene: Scene, together: Callable[[], in
     assert scene.orphans() == 0
     with scene.server.client() as client:
         assert client[scene.database].fs.files.count_documents({}) == 1
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_writer_that_is_overtaken_by_two_others(scene: Scene, moving: bool) -> None:
+    """Its claim was taken and left again while it slept: no revision stays beside the file."""
+    storage = scene.storage(direct=True, timeout=60.0)
+    other = scene.storage(direct=True, timeout=60.0)
+    storage.save("a.bin", ContentFile(OLD))
+    if moving:
+        storage.save("moved.bin", ContentFile(SMALL))
+    command = "rename" if moving else "insert_file"
+    commit = getattr(Bucket, command)
+    turns: list[bytes] = []
+
+    def overtaken(self: Bucket, *given: Any, **more: Any) -> Any:
+        if not turns:
+            for content in (CONTENT[1:], CONTENT[2:]):
+                turns.append(content)
+                write(other, "a.bin", content)
+        return commit(self, *given, **more)
+
+    with mock.patch.object(Bucket, command, overtaken):
+        if moving:
+            storage.move("moved.bin", "a.bin", overwrite=True)
+        else:
+            write(storage, "a.bin", SMALL)
+    assert len(turns) == 2
+    assert scene.files() in ({"a.bin": SMALL}, {"a.bin": turns[1]})
+    with scene.server.client() as client:
+        assert client[scene.database].fs.files.count_documents({}) == 1
+    assert scene.orphans() == 0
 
 
 def test_a_name_that_is_created_again_while_it_is_replaced(scene: Scene) -> None:

@@ -12,30 +12,34 @@ moment, and whoever wants to create the file meets it.
 
 from __future__ import annotations
 
-import re
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
-from django.core.exceptions import SuspiciousFileOperation
-
-from storages import names
 from storages.backends.gridfs.clients import forget
+from storages.backends.gridfs.documents import (
+    CLAIMS,
+    Document,
+    claims_of,
+    is_name,
+    stat_of,
+    version_of,
+)
 from storages.backends.gridfs.failures import DUPLICATE, code_of, translating
 from storages.base import Stat
-from storages.errors import Changed, Corrupt, PermissionDenied
+from storages.errors import AlreadyExists, Changed, Corrupt, PermissionDenied, StorageError
+from storages.events import logger
 from storages.flat import PAGE, end_of
 from storages.libraries import library
 from storages.retry import timeout
 
-__all__ = ["CLAIMS", "Bucket", "Document", "claims_of", "stat_of"]
+__all__ = ["Bucket", "now"]
 
-#: The field with the claims, and the index that lets each be there once.
-CLAIMS = "storages_claims"
+#: The index that lets each claim be there once.
 _INDEX = "storages_claims_1"
 #: So often, in seconds, it is made sure of that the indexes are there.
 _ENSURED_FOR = 60.0
@@ -46,10 +50,7 @@ _AT_ONCE = 256 * 1024 * 1024
 #: An index of that name, or on these fields, is there with other properties.
 _OTHER_INDEX = (85, 86)
 _UNAUTHORIZED = 13
-_SHA256 = re.compile("[0-9a-f]{64}")
-_MD5 = re.compile("[0-9a-f]{32}")
 
-Document = Mapping[str, Any]
 _FIELDS = dict.fromkeys(
     (
         "filename",
@@ -66,50 +67,6 @@ _FIELDS = dict.fromkeys(
 )
 #: client -> the buckets whose indexes are there, and since when that is known
 _ensured: weakref.WeakKeyDictionary[Any, dict[tuple[str, str], float]] = weakref.WeakKeyDictionary()
-
-
-def claims_of(key: str) -> list[str]:
-    """Return the claims to a name."""
-    return [f"0:{key}", f"1:{key}"]
-
-
-def stat_of(document: Document) -> Stat:
-    """Return what a file's document tells."""
-    metadata = document.get("metadata")
-    kept = metadata if isinstance(metadata, Mapping) else {}
-    content_type = kept.get("contentType") or document.get("contentType")
-    uploaded = document.get("uploadDate")
-    return Stat(
-        size=int(document.get("length") or 0),
-        modified=uploaded if isinstance(uploaded, datetime) else None,
-        version=_version(document["_id"]),
-        checksum=_checksum(document, kept),
-        content_type=content_type if isinstance(content_type, str) else None,
-    )
-
-
-def _version(file: Any) -> str:
-    """Return the id as text: no two files have one, and a file never changes."""
-    return str(file) if type(file).__name__ == "ObjectId" else repr(file)
-
-
-def _checksum(document: Document, metadata: Mapping[str, Any]) -> str | None:
-    """Return our digest, or that of older drivers; what others call sha256 may be anything."""
-    for name, value, form in (
-        ("sha256", metadata.get("sha256") if CLAIMS in document else None, _SHA256),
-        ("md5", document.get("md5"), _MD5),
-    ):
-        if isinstance(value, str) and form.fullmatch(value):
-            return f"{name}:{value}"
-    return None
-
-
-def _is_name(name: str) -> bool:
-    """Tell whether a storage takes it: other programs' names may be anything."""
-    try:
-        return names.file_name(name) == name
-    except SuspiciousFileOperation:
-        return False
 
 
 class Bucket:
@@ -178,7 +135,7 @@ class Bucket:
     def _present(self, files: Sequence[Any]) -> set[Any]:
         with self._asking():
             found = list(self._files.find({"_id": {"$in": list(files)}}, {"_id": 1}))
-        return {_version(document["_id"]) for document in found}
+        return {version_of(document["_id"]) for document in found}
 
     def is_anything_in(self, directory: str) -> bool:
         """Tell whether a name is in the directory, or below."""
@@ -209,7 +166,7 @@ class Bucket:
                     rows[-1] = (name, stat_of(document))  # a newer revision
                 elif len(rows) == PAGE:
                     break
-                elif _is_name(name):
+                elif is_name(name):
                     rows.append((name, stat_of(document)))
         return rows
 
@@ -281,16 +238,35 @@ class Bucket:
                 {CLAIMS: {"$in": claims_of(key)}, "filename": {"$ne": key}}, {"$unset": {CLAIMS: 1}}
             )
 
-    def delete_files(self, documents: Sequence[Document]) -> list[Document]:
-        """Delete files' documents unless they have another name now; return what is gone."""
+    def delete_files(self, documents: Sequence[Document]) -> tuple[list[Document], bool]:
+        """Delete files' documents, the newest first, unless they have another name now.
+
+        Return those that are gone, and whether all were there until now. They go in the other
+        order: a former one never becomes the file again.
+        """
+        newest: dict[str, Document] = {}
+        for document in documents:
+            newest.setdefault(document["filename"], document)
+        former = [it for it in reversed(documents) if newest[it["filename"]] is not it]
+        gone: list[Document] = []
+        count = 0
+        for some in (former, list(newest.values())):
+            for at in range(0, len(some), PAGE):
+                deleted, now_gone = self._delete_files(some[at : at + PAGE])
+                count += deleted
+                gone += now_gone
+        return gone, count == len(documents)
+
+    def _delete_files(self, documents: list[Document]) -> tuple[int, list[Document]]:
         ids = [document["_id"] for document in documents]
         keys = list({document["filename"] for document in documents})
         with self._asking():
             result = self._files.delete_many({"_id": {"$in": ids}, "filename": {"$in": keys}})
-        if result.deleted_count == len(documents):
-            return list(documents)
+        count = int(result.deleted_count)
+        if count == len(documents):
+            return count, documents
         left = self._present(ids)
-        return [it for it in documents if _version(it["_id"]) not in left]
+        return count, [it for it in documents if version_of(it["_id"]) not in left]
 
     def delete_chunks(self, documents: Iterable[Document]) -> None:
         """Delete the content of files, so much at a time that it does not take too long."""
@@ -303,7 +279,7 @@ class Bucket:
                 last = length // int(document.get("chunkSize") or 1)
                 for first in range(last - last % step, 0, -step):
                     self._delete_chunks({"files_id": document["_id"], "n": {"$gte": first}})
-            if size + length > _AT_ONCE and together:
+            if together and (size + length > _AT_ONCE or len(together) == PAGE):
                 self._delete_chunks({"files_id": {"$in": together}})
                 together, size = [], 0
             together.append(document["_id"])
@@ -330,13 +306,14 @@ class Bucket:
     def _orphans_of(self, ids: list[Any], before: datetime) -> Iterator[Any]:
         present = self._present(ids)
         for file in ids:
-            if _version(file) in present:
+            if version_of(file) in present:
                 continue
             with self._asking():
                 last = self._chunks.find_one({"files_id": file}, {"_id": 1}, sort=[("n", -1)])
             # Of others' ids nobody knows how old they are.
             made = getattr(last and last["_id"], "generation_time", None)
-            if made is not None and made < before:
+            # The server is asked again: to it, other numbers are equal than here.
+            if made is not None and made < before and not self.is_there(file):
                 yield file
 
     # ---------------------------------------------------------------- indexes
@@ -361,7 +338,7 @@ class Bucket:
             if code_of(error.__cause__) != _UNAUTHORIZED:
                 raise
             with self._asking():
-                if _INDEX in self._files.index_information():
+                if self._files.index_information().get(_INDEX, {}).get("unique"):
                     return
             keys = f"{{{CLAIMS}: 1}}, {{name: {_INDEX!r}, unique: true, sparse: true}}"
             raise PermissionDenied(
@@ -369,9 +346,17 @@ class Bucket:
                 hint="Without an index nothing would keep two uploads of one name apart. Have an "
                 f"administrator create it: db.{self._files.name}.createIndex({keys})",
             ) from error
+        except AlreadyExists as error:
+            # Not that one: it would be taken for a name's.
+            raise StorageError(
+                error.message,
+                hint=f"Files have been copied with their {CLAIMS}, which cannot be there twice. "
+                "They do without: have an administrator take them away: "
+                f"db.{self._files.name}.updateMany({{}}, {{$unset: {{{CLAIMS}: 1}}}})",
+            ) from error
 
     def _ensure(self, collection: Any, keys: list[tuple[str, int]], **more: Any) -> None:
-        """Make an index that every GridFS driver makes; who may not, does without."""
+        """Make an index that every GridFS driver makes; who cannot, does without."""
         pymongo = library("pymongo.errors", "gridfs")
         try:
             with self._asking(_BUILDING):
@@ -382,6 +367,8 @@ class Bucket:
                         raise
         except PermissionDenied:
             return
+        except AlreadyExists as error:  # chunks that are there twice
+            logger.warning("There is no index on %s: %s", keys, error)
 
 
 def now() -> datetime:

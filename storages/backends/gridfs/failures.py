@@ -22,7 +22,7 @@ from storages.errors import (
 )
 from storages.libraries import library
 
-__all__ = ["DUPLICATE", "code_of", "translating"]
+__all__ = ["DUPLICATE", "code_of", "is_refusal", "translating"]
 
 #: The code of a document that a unique index refuses.
 DUPLICATE = 11000
@@ -52,6 +52,19 @@ def code_of(error: Any) -> int:
         if details.get(kind):
             return int(details[kind][0].get("code") or 0)
     return int(getattr(error, "code", None) or 0)
+
+
+def is_refusal(error: StorageError) -> bool:
+    """Tell whether it is certain that nothing was done: the server has said so."""
+    if isinstance(error, TooLarge):
+        return True
+    cause = error.__cause__
+    # What was not replicated as it should be is there nevertheless.
+    return (
+        not isinstance(error, Unavailable)
+        and _is(cause, "OperationFailure")
+        and not _is(cause, "WriteConcernError")
+    )
 
 
 @contextmanager

@@ -33,7 +33,8 @@ class ChunkedReader:
         self._fetch = fetch
         self._size = chunk_size
         self._chunks = -(-stat.size // chunk_size)
-        self._most = max(1, BLOCK // chunk_size)
+        # An answer has at most 16 MiB, with what MongoDB adds to each chunk, however small.
+        self._most = max(1, BLOCK // max(chunk_size, 1024))
         self._position = offset
         self._first = 0  # number of the block's first chunk
         self._block: list[bytes] = []

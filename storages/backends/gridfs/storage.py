@@ -12,9 +12,10 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import SuspiciousFileOperation
 
 from storages import names
-from storages.backends.gridfs.bucket import Bucket, now, stat_of
+from storages.backends.gridfs.bucket import Bucket, now
 from storages.backends.gridfs.checks import check
 from storages.backends.gridfs.clients import database_of, place_of, release
+from storages.backends.gridfs.documents import stat_of
 from storages.backends.gridfs.options import GridFSOptions
 from storages.backends.gridfs.reading import ChunkedReader
 from storages.backends.gridfs.writing import Upload, delete, rename

@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from storages import names
 from storages.backends.gridfs.background import Background
-from storages.backends.gridfs.bucket import CLAIMS, Bucket, Document, claims_of, now
+from storages.backends.gridfs.bucket import Bucket, now
+from storages.backends.gridfs.documents import CLAIMS, Document, claims_of
+from storages.backends.gridfs.failures import is_refusal
 from storages.errors import AlreadyExists, NotFound, StorageError, Unavailable
 from storages.events import logger
 from storages.libraries import library
@@ -67,7 +69,7 @@ class Upload:
         except BaseException:
             self._abort()
             raise
-        discard(self._storage, old, "The former content")
+        settle(self._storage, self._key, self._id, old)
 
     def _refuse_taken(self) -> None:
         """Refuse a name that a file of somebody else's has, which has no claim."""
@@ -155,13 +157,13 @@ class Upload:
                 if attempts == 1 or not bucket.is_there(self._id):
                     raise
 
-        self._uncertain = True
+        before, self._uncertain = self._uncertain, True
         try:
             self._ask(insert)
-        except Unavailable:
-            raise  # and nobody knows what came of it
-        except BaseException:
-            self._uncertain = False
+        except StorageError as error:
+            # Whatever else ends this, the server may have obeyed, or may yet.
+            if attempts == 1 and is_refusal(error):
+                self._uncertain = before
             raise
 
     def _create(self, document: dict[str, Any]) -> list[Document]:
@@ -205,9 +207,11 @@ def rename(storage: GridFSStorage, key: str, target: str, *, overwrite: bool) ->
         old = ask(lambda bucket: bucket.revisions(target))
         if old and not overwrite:
             raise AlreadyExists
-        # They would be the file, once the newest is gone.
-        discard(storage, revisions[1:], "A former content")
-        revisions = revisions[:1]
+        if revisions[1:]:
+            # They would be the file, once the newest is gone.
+            gone, _ = ask(partial(Bucket.delete_files, documents=revisions[1:]))
+            _delete_chunks(storage, gone, "A former content")
+            revisions = revisions[:1]
         changes = {
             "filename": target,
             CLAIMS: _free_claims(storage, target, old),
@@ -220,7 +224,7 @@ def rename(storage: GridFSStorage, key: str, target: str, *, overwrite: bool) ->
             continue
         # Not found under the old name, it was renamed by an attempt whose answer was lost.
         if renamed or file["_id"] in [it["_id"] for it in ask(lambda b: b.revisions(target))]:
-            discard(storage, old, "The former content")
+            settle(storage, target, file["_id"], old)
             return
         raise NotFound
     raise _outrun()
@@ -228,8 +232,17 @@ def rename(storage: GridFSStorage, key: str, target: str, *, overwrite: bool) ->
 
 def _after(old: Sequence[Document], moment: Any) -> Any:
     """Return ``moment``, or what is just after all of ``old``: the newest revision is the file."""
-    dates = [it["uploadDate"] for it in old if hasattr(it.get("uploadDate"), "astimezone")]
+    dates = [it["uploadDate"] for it in old if _is_date(it.get("uploadDate"))]
     return max([moment, *(date + _TICK for date in dates)])
+
+
+def _is_date(value: Any) -> bool:
+    """Tell it from what other programs may have put there, and from years beyond 9999."""
+    return isinstance(value, datetime)
+
+
+def _is_before(value: Any, moment: datetime) -> bool:
+    return value is None or (_is_date(value) and value < moment)
 
 
 def _free_claims(storage: GridFSStorage, key: str, old: Sequence[Document]) -> list[str]:
@@ -269,25 +282,48 @@ def delete(storage: GridFSStorage, keys: list[str]) -> int:
     documents = storage._ask(lambda bucket: bucket.revisions(*keys))
     if not documents:
         return 0
-    gone = storage._ask(lambda bucket: bucket.delete_files(documents))
+    gone, _ = storage._ask(lambda bucket: bucket.delete_files(documents))
     _delete_chunks(storage, gone, "A deleted file")
     return len(gone)
 
 
-def discard(storage: GridFSStorage, documents: Sequence[Document], what: str) -> int:
-    """Delete revisions that have been replaced; return how many are gone.
+def settle(storage: GridFSStorage, key: str, file: Any, old: Sequence[Document]) -> None:
+    """Delete the revisions that ``file`` has replaced.
+
+    Where some were gone already, others have replaced them too, and one of those may be newer than
+    ``file``: then that is the file, and ``file`` goes.
+    """
+    if discard(storage, old, "The former content"):
+        return
+    try:
+        found = storage._ask(lambda bucket: bucket.revisions(key))
+    except StorageError as error:
+        logger.warning("A former content of %r may stay: %s", key, error)
+        return
+    mine = next((it for it in found if it["_id"] == file), None)
+    if mine is None:
+        return
+    # A newer one of another program's has replaced nothing.
+    claimed = set(claims_of(key)).intersection(found[0].get(CLAIMS) or ())
+    last = found[0] if claimed and _is_date(found[0].get("uploadDate")) else mine
+    older = [it for it in found if _is_before(it.get("uploadDate"), last["uploadDate"])]
+    discard(storage, older, "A former content")
+
+
+def discard(storage: GridFSStorage, documents: Sequence[Document], what: str) -> bool:
+    """Delete revisions that have been replaced; tell whether all were there until now.
 
     They are not the file any more, so that this fails is logged and raises nothing.
     """
     if not documents:
-        return 0
+        return True
     try:
-        gone = storage._ask(lambda bucket: bucket.delete_files(documents))
+        gone, all_there = storage._ask(lambda bucket: bucket.delete_files(documents))
     except StorageError as error:
         logger.warning("%s of %r stays: %s", what, documents[0]["filename"], error)
-        return 0
+        return True
     _delete_chunks(storage, gone, what)
-    return len(gone)
+    return all_there
 
 
 def _delete_chunks(storage: GridFSStorage, documents: Sequence[Document], what: str) -> None:
