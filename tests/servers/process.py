@@ -94,6 +94,15 @@ def _runs(pid: int) -> bool:
     return state not in "ZX"
 
 
+def _stands(pid: int) -> bool:
+    """Whether no thread of ``pid`` runs: each is stopped, or has ended."""
+    states = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            states.append(thread.read_text().rpartition(")")[2].split()[0])
+    return all(state in "TtZX" for state in states)
+
+
 class Server:
     """One server in a temporary directory, on a free loopback port.
 
@@ -191,7 +200,13 @@ class Server:
 
     def pause(self) -> None:
         """Freeze the server and its children: connections stay open, nothing answers."""
+        assert self.process is not None
         self._signal_all(signal.SIGSTOP)
+        # The signal is only sent by then: a thread on another processor may answer meanwhile.
+        deadline = time.monotonic() + 10
+        while not all(map(_stands, [self.process.pid, *_children(self.process.pid)])):
+            assert time.monotonic() < deadline, "a server that was stopped still runs"
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Let a paused server go on."""
