@@ -57,7 +57,9 @@ class Reader(Protocol):
     """A stream of a file's bytes, from the offset that was asked for to the end.
 
     ``stat`` describes the very version that is being read. A reader may also have ``seek(offset)``,
-    which goes on from there in that same version; it is then used until the file is closed.
+    which goes on from there in that same version; it is then used until the file is closed. With a
+    ``file``, an ``io.FileIO``, it says that its bytes are those of a file on this disk, at the same
+    places; others may read that instead.
     """
 
     stat: Stat
@@ -197,8 +199,10 @@ class RangeReader(io.RawIOBase):
         For who sends it by its descriptor, or tells with ``took`` what was read of it. It is closed
         with this.
         """
-        file: io.FileIO | None = getattr(self._reader, "file", None)
-        if file is not None and self._stream_position != self._position:
+        file = getattr(self._reader, "file", None)
+        if not isinstance(file, io.FileIO):
+            return None  # what a reader calls so may be anything, encrypted for example
+        if self._stream_position != self._position:
             file.seek(self._position)
             self._stream_position = self._position
         return file

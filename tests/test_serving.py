@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import socket
@@ -24,6 +25,7 @@ from django.core.signals import request_finished
 from django.http import HttpRequest
 from django.test import Client, RequestFactory, override_settings
 
+from storages import signing
 from storages.errors import Changed, Corrupt
 from storages.serving.bodies import BLOCK
 from storages.testing import MemoryStorage, recorded_operations
@@ -619,6 +621,41 @@ def test_djangos_middleware_leaves_files_as_they_are(asked: str) -> None:
     assert content == (LARGE[:300_000] if asked else LARGE)
     assert response.headers["Content-Length"] == str(len(content))
     assert response.headers["ETag"].startswith('"')
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("max-age=60", "private, max-age=60"),
+        ('max-age=60, x="private"', 'private, max-age=60, x="private"'),
+        ("Private, max-age=60", "Private, max-age=60"),
+        ("no-store", "no-store"),
+        ("public, max-age=60", "public, max-age=60"),
+    ],
+)
+@pytest.mark.parametrize("access", ["signed", "public"])
+def test_private_files_are_for_browsers_to_keep(access: str, told: str, kept: str) -> None:
+    """A proxy that keeps them would give them to others, unless the project says so itself."""
+    put("memory", "a.txt")
+    place = {"access": access, "cache_control": told}
+    with override_settings(STORAGES_SERVE={"memory": place}):
+        response = get(signing.link("memory", "a.txt"))
+    assert response.headers["Cache-Control"] == (told if access == "public" else kept)
+
+
+def test_what_a_reader_calls_its_file_may_be_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a file on this disk is read past its reader; not what some reader decrypts."""
+    path = put("memory", "f.bin", LARGE)
+    storage: Any = storages["memory"]
+    begin = storage._open_reader
+
+    def begun(*args: Any, **given: Any) -> Any:
+        reader = begin(*args, **given)
+        vars(reader)["file"] = io.BytesIO(b"?" * len(LARGE))
+        return reader
+
+    monkeypatch.setattr(storage, "_open_reader", begun)
+    assert body(get(path)) == LARGE
 
 
 # ---------------------------------------------------------------------------- access

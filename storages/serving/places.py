@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any, cast
@@ -19,6 +20,8 @@ from storages.serving.headers import INLINE_TYPES
 __all__ = ["ACCESS", "OFFLOADS", "Served", "class_of", "configured", "prefers_links", "served"]
 
 ACCESS = ("signed", "permission", "public")
+# Directives of Cache-Control that tell whether proxies may keep an answer.
+_SAYS_WHO = re.compile(r"(?:^|,)[ ]*(?:private|public|no-store|s-maxage)\b", re.IGNORECASE).search
 OFFLOADS = ("x-accel-redirect", "x-sendfile", "x-reproxy-url", "redirect")
 
 
@@ -111,8 +114,9 @@ class Served:
     cache_control: str | None = option(
         type=str,
         convert=_header,
-        help="The header Cache-Control. Default: 'no-cache' with 'public' or 'private' as the "
-        "access is: kept, but asked for each time, which costs no body.",
+        help="The header Cache-Control; 'private' is added to it where the access is not 'public' "
+        "and it does not say who may keep a file. Default: 'no-cache' with 'public' or 'private' "
+        "as the access is: kept, but asked for each time, which costs no body.",
     )
     inline_types: Any = option(
         type=(frozenset, set, list, tuple),
@@ -158,6 +162,8 @@ class Served:
                 f"STORAGES_SERVE[{alias!r}]: access is 'permission', but there is no permission "
                 "here and no STORAGES_SERVE_PERMISSION."
             )
+        if self.cache_control and self.access != "public" and not _SAYS_WHO(self.cache_control):
+            self.cache_control = f"private, {self.cache_control}"
         accel = self.offload == "x-accel-redirect"
         if accel != (self.location is not None) or (self.upstream and not accel):
             raise OptionError(
