@@ -201,7 +201,8 @@ def test_a_fallback_takes_an_operation(tmp_path: Path) -> None:
 def test_who_has_no_url_sends_nobody_away() -> None:
     """502, and the log says what to change."""
     assert served("default", "x.txt", offload="redirect").status_code == 502
-    assert served("default", "x.txt", offload="x-accel-redirect", location="/u/", upstream=True)
+    told: dict[str, Any] = {"offload": "x-accel-redirect", "location": "/u/", "upstream": True}
+    assert served("default", "x.txt", **told).status_code == 502
 
 
 def test_no_permission_no_header() -> None:
