@@ -43,7 +43,8 @@ def children(directory: str, page: Page) -> Iterator[Entry]:
             return
         start, after = rows[-1][0], True
         if shown.endswith("/"):
-            start, after = end_of(prefix + shown[:-1]), False
+            # Not end_of(): what another program has put below "/" has an end, too.
+            start, after = f"{prefix}{shown[:-1]}0", False
 
 
 def below(directory: str, page: Page) -> Iterator[tuple[str, Stat | None]]:
