@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -46,6 +47,9 @@ _METHODS = ("GET", "HEAD")
 _DISPOSITIONS = ("", "inline", "attachment")
 #: Digits in a moment that is worth looking at.
 _MOST_DIGITS = 12
+#: Seconds that a link cannot live: its end would have more digits.
+_LONGEST = 9 * 10 ** (_MOST_DIGITS - 1)
+_TELLING = (str, bytes, int, UUID)
 
 
 class BadLink(PermissionDenied):
@@ -105,15 +109,12 @@ def link(  # noqa: PLR0913 - by keyword
     if method not in _METHODS or disposition not in _DISPOSITIONS:
         raise ValueError("A link is for GET or HEAD, and for 'inline' or 'attachment'.")
     place = served(alias)
-    life = int(
-        place.expire
-        if expire is None
-        else expire.total_seconds()
-        if isinstance(expire, timedelta)
-        else expire
-    )
-    if life < 1:
-        raise ValueError(f"A link cannot expire after {life} seconds.")
+    if expire is None:
+        expire = place.expire
+    seconds = expire.total_seconds() if isinstance(expire, timedelta) else expire
+    if not 1 <= seconds < _LONGEST:
+        raise ValueError(f"A link cannot expire after {seconds} seconds.")
+    life = int(seconds)
     made = Link(_moment(life, place.window) + life, disposition, filename)
     value = made.signed(alias, key, method)
     query = {"expires": str(made.expires)}
@@ -236,7 +237,7 @@ def _link_of(storage: BaseStorage, key: str, *, preferred: bool) -> str | None:
 
 def alias_of(storage: Any) -> str | None:
     """Return the alias in ``STORAGES`` of this storage, or of one made alike, if there is one."""
-    alike = None
+    made = []
     for alias, entry in configured().items():
         if class_of(entry) is not type(storage):
             continue
@@ -246,10 +247,18 @@ def alias_of(storage: Any) -> str | None:
             continue  # one that cannot be made is another one
         if theirs is storage:
             return str(alias)
-        if alike is None and _shown(theirs) == _shown(storage):
-            alike = str(alias)
-    return alike
+        made.append((alias, theirs))
+    shown = _shown(storage) if made else {}
+    return next((str(alias) for alias, theirs in made if _shown(theirs) == shown), None)
 
 
 def _shown(storage: Any) -> dict[str, Any]:
-    return {name: value for name, value in vars(storage).items() if not name.startswith("_")}
+    """Return what tells a storage from others of its class.
+
+    Of what is private connections and the like do not; what a subclass keeps of its arguments may.
+    """
+    return {
+        name: value
+        for name, value in vars(storage).items()
+        if not name.startswith("_") or (isinstance(value, _TELLING) and not isinstance(value, bool))
+    }

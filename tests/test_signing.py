@@ -216,6 +216,9 @@ def test_a_link_cannot_make_a_page_of_a_file() -> None:
         {"expire": 0},
         {"expire": -5},
         {"expire": timedelta(milliseconds=1)},
+        {"expire": float("inf")},
+        {"expire": float("nan")},
+        {"expire": 10**15},
         {"method": "POST"},
         {"disposition": "form-data"},
     ],
@@ -270,6 +273,26 @@ def test_a_storage_that_is_not_in_storages_has_no_links() -> None:
     moved.place = "c"
     with pytest.raises(NoURL):
         moved.url(NAME)
+
+
+class Tenant(MemoryStorage):
+    """A project's own storage, which keeps what makes it another where nobody sees it."""
+
+    def __init__(self, tenant: str = "", **given: Any) -> None:
+        super().__init__(**given)
+        self._tenant = tenant
+
+
+def test_a_storage_that_differs_in_private_has_no_links_of_another() -> None:
+    """A subclass may take arguments that are no options."""
+    anna = {"BACKEND": f"{__name__}.Tenant", "OPTIONS": {"tenant": "anna"}}
+    with override_settings(STORAGES={"anna": anna}):
+        url = signing.link("anna", NAME)
+        assert storages["anna"].url(NAME) == url
+        assert Tenant(tenant="anna").url(NAME) == url
+        assert pickle.loads(pickle.dumps(storages["anna"])).url(NAME) == url
+        with pytest.raises(NoURL):
+            Tenant(tenant="bert").url(NAME)
 
 
 def test_a_broken_alias_does_not_stop_the_others() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from django.conf import settings
@@ -185,11 +185,14 @@ def configured() -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", storages.backends)
 
 
+_imported = lru_cache(maxsize=128)(import_string)  # url() looks at each alias
+
+
 def class_of(entry: Any) -> Any:
     """Return the class that an entry of ``STORAGES`` names; None: it cannot be imported."""
     path = entry.get("BACKEND") if isinstance(entry, Mapping) else None
     try:
-        return import_string(path) if isinstance(path, str) else path
+        return _imported(path) if isinstance(path, str) else path
     except ImportError:
         return None
 
