@@ -278,6 +278,47 @@ def test_a_document_with_less_than_it_should_have(storage: GridFSStorage, databa
         storage.get_modified_time("a.txt")
 
 
+def test_numbers_that_are_none(storage: GridFSStorage, database: Any) -> None:
+    """One document with a damaged length or chunk size does not end a listing."""
+    damaged: list[tuple[Any, Any]] = [
+        (float("nan"), 1),
+        (-5, 1),
+        ("x", 1),
+        ([1], 1),
+        (0, "x"),
+        (0, -1),
+        (float("inf"), 1),
+    ]
+    for number, (length, size) in enumerate(damaged):
+        database.fs.files.insert_one({"filename": f"{number}", "length": length, "chunkSize": size})
+    names = [f"{number}" for number in range(len(damaged))]
+    assert storage.listdir("") == ([], names)
+    for name in names:
+        assert storage.size(name) == 0
+        assert read(storage, name) == b""
+        storage.delete(name)
+    assert storage.listdir("") == ([], [])
+
+
+def test_deleting_goes_by_the_chunks(
+    storage: GridFSStorage, database: Any, commands: Commands
+) -> None:
+    """A length that is far too large costs no more commands; large files go in parts."""
+    storage.save("warm", ContentFile(b""))
+    for length in (2**62, 600 * 2**20):
+        file = ObjectId()
+        database.fs.chunks.insert_many(
+            [{"files_id": file, "n": n, "data": b"x"} for n in (0, 1, 2)]
+        )
+        database.fs.files.insert_one(
+            {"_id": file, "filename": "a", "length": length, "chunkSize": 200 * 2**20}
+        )
+        with commands.during() as asked:
+            storage.delete("a")
+        assert asked == ["find files", "delete files", "find chunks", *["delete chunks"] * 3]
+        assert database.fs.chunks.count_documents({}) == 0
+
+
 def test_the_md5_of_older_drivers_is_compared(storage: GridFSStorage, database: Any) -> None:
     """As they wrote it until 2020: a wrong one is noticed at the end."""
     files = {"good.bin": hashlib.md5(b"content").hexdigest(), "bad.bin": "0" * 32}

@@ -26,6 +26,7 @@ from storages.backends.gridfs.documents import (
     Document,
     claims_of,
     is_name,
+    number_in,
     stat_of,
     version_of,
 )
@@ -47,6 +48,8 @@ _ENSURED_FOR = 60.0
 _BUILDING = 600.0
 #: Bytes of chunks that one command deletes.
 _AT_ONCE = 256 * 1024 * 1024
+#: The bytes of a chunk, where nobody says otherwise.
+_USUAL = 255 * 1024
 #: An index of that name, or on these fields, is there with other properties.
 _OTHER_INDEX = (85, 86)
 _UNAUTHORIZED = 13
@@ -273,23 +276,32 @@ class Bucket:
         together: list[Any] = []
         size = 0
         for document in documents:
-            length = int(document.get("length") or 0)
-            if length > _AT_ONCE:
-                step = max(1, _AT_ONCE // int(document.get("chunkSize") or 1))
-                last = length // int(document.get("chunkSize") or 1)
-                for first in range(last - last % step, 0, -step):
+            length = number_in(document, "length")
+            if length > _AT_ONCE or "length" not in document:
+                # The length may be another, and that of an orphan nobody knows.
+                last = (self._last_chunk(document["_id"]) or {}).get("n") or 0
+                step = max(1, _AT_ONCE // (number_in(document, "chunkSize") or _USUAL))
+                for first in range(int(last) - int(last) % step, 0, -step):
                     self._delete_chunks({"files_id": document["_id"], "n": {"$gte": first}})
+                length = min(length, _AT_ONCE)
             if together and (size + length > _AT_ONCE or len(together) == PAGE):
                 self._delete_chunks({"files_id": {"$in": together}})
                 together, size = [], 0
             together.append(document["_id"])
-            size += min(length, _AT_ONCE)
+            size += length
         if together:
             self._delete_chunks({"files_id": {"$in": together}})
 
     def _delete_chunks(self, which: Document) -> None:
         with self._asking():
             self._chunks.delete_many(which)
+
+    def _last_chunk(self, file: Any) -> Document | None:
+        with self._asking():
+            found: Document | None = self._chunks.find_one(
+                {"files_id": file}, {"_id": 1, "n": 1}, sort=[("n", -1)]
+            )
+        return found
 
     def orphans(self, before: datetime) -> Iterator[Any]:
         """Yield the ids under which there are chunks, the last from before then, but no file."""
@@ -308,8 +320,7 @@ class Bucket:
         for file in ids:
             if version_of(file) in present:
                 continue
-            with self._asking():
-                last = self._chunks.find_one({"files_id": file}, {"_id": 1}, sort=[("n", -1)])
+            last = self._last_chunk(file)
             # Of others' ids nobody knows how old they are.
             made = getattr(last and last["_id"], "generation_time", None)
             # The server is asked again: to it, other numbers are equal than here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +13,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from storages import names
 from storages.base import Stat
 
-__all__ = ["CLAIMS", "Document", "claims_of", "is_name", "stat_of", "version_of"]
+__all__ = ["CLAIMS", "Document", "claims_of", "is_name", "number_in", "stat_of", "version_of"]
 
 #: The field with the claims to a file's name; see :mod:`storages.backends.gridfs.bucket`.
 CLAIMS = "storages_claims"
@@ -27,6 +28,12 @@ def claims_of(key: str) -> list[str]:
     return [f"0:{key}", f"1:{key}"]
 
 
+def number_in(document: Document, name: str) -> int:
+    """Return a number, 0 where there is none: other programs may have written anything."""
+    value = document.get(name)
+    return int(value) if isinstance(value, (int, float)) and 0 < value < math.inf else 0
+
+
 def stat_of(document: Document) -> Stat:
     """Return what a file's document tells."""
     metadata = document.get("metadata")
@@ -34,7 +41,7 @@ def stat_of(document: Document) -> Stat:
     content_type = kept.get("contentType") or document.get("contentType")
     uploaded = document.get("uploadDate")
     return Stat(
-        size=int(document.get("length") or 0),
+        size=number_in(document, "length"),
         modified=uploaded if isinstance(uploaded, datetime) else None,
         version=version_of(document["_id"]),
         checksum=_checksum(document, kept),

@@ -15,7 +15,7 @@ from storages import names
 from storages.backends.gridfs.bucket import Bucket, now
 from storages.backends.gridfs.checks import check
 from storages.backends.gridfs.clients import database_of, place_of, release
-from storages.backends.gridfs.documents import stat_of
+from storages.backends.gridfs.documents import number_in, stat_of
 from storages.backends.gridfs.options import GridFSOptions
 from storages.backends.gridfs.reading import ChunkedReader
 from storages.backends.gridfs.writing import Upload, delete, rename
@@ -63,7 +63,7 @@ class GridFSStorage(GridFSOptions):
             if version is not None and stat.version != version:
                 raise Changed
             fetch = partial(self._fetch, document["_id"])
-            size = max(1, int(document.get("chunkSize") or 1))
+            size = max(1, number_in(document, "chunkSize"))
             try:
                 return ChunkedReader(stat, size, fetch, offset)
             except Changed:
@@ -136,7 +136,7 @@ class GridFSStorage(GridFSOptions):
         """Delete the chunks of :meth:`orphans`; return of how many files they were."""
         count = 0
         for file in self.orphans(older_than):
-            orphan = {"_id": file, "length": 0}
+            orphan = {"_id": file}
             self._call(
                 "remove_orphans",
                 "",
