@@ -131,7 +131,8 @@ class RangeReader(io.RawIOBase):
     """A seekable raw file over streams that start anywhere.
 
     ``reader`` is the stream that ``open()`` has begun, at ``offset``. One that breaks off or ends
-    early is continued, once per block that is read, from where it stood.
+    early is continued, once per block that is read, from where it stood. Where it turned out to be
+    damaged, nothing more is handed out to who reads on; a seek begins anew.
     """
 
     def __init__(self, storage: Hooks, key: str, reader: Reader, offset: int = 0) -> None:
@@ -143,6 +144,7 @@ class RangeReader(io.RawIOBase):
         self._moved = storage._progress(key, "read")
         self._stream_position = offset
         self._position = offset
+        self._damage: Corrupt | None = None
 
     def readable(self) -> bool:
         """Return True."""
@@ -168,6 +170,7 @@ class RangeReader(io.RawIOBase):
         if position < 0:
             raise ValueError(f"Negative seek position {position}")
         self._position = position
+        self._damage = None
         return position
 
     def readinto(self, buffer: Buffer) -> int:
@@ -176,6 +179,15 @@ class RangeReader(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         if not view or self._position >= self.stat.size:
             return 0
+        if self._damage is not None:
+            raise self._damage
+        try:
+            return self._read(view)
+        except Corrupt as error:
+            self._damage = error
+            raise
+
+    def _read(self, view: memoryview) -> int:
         try:
             count = self._read_here(view)
         except Unavailable:
