@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import random
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,25 @@ def test_a_store_that_is_gone_breaks_the_download_off(
     assert file.read_bytes() == CONTENT[:size]
     assert curl("--continue-at", "-", "--output", file, server.url + in_s3).returncode == 0
     assert file.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("left", [0, SIZE // 2])
+def test_a_file_that_is_cut_breaks_the_download_off(
+    site: Site, server: WebServer, left: int
+) -> None:
+    """Also one that gunicorn sends by itself: no other answer can pass for the missing bytes."""
+    name = f"cut-{left}-{server.port}.bin"
+    path = site.put("public", name, CONTENT)
+    with begun(server, path, 1) as client:
+        os.truncate(site.root / "media" / name, left)
+        client.sendall(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        rest = b""
+        with suppress(ConnectionResetError):
+            while block := client.recv(MIB):  # until the server closes the connection
+                rest += block
+    assert len(rest) < SIZE
+    assert b"HTTP/1.1" not in rest
+    assert ask(server, path)[::2] == (200, CONTENT[:left])
 
 
 def test_a_library_sees_it_too(site: Site, server: WebServer, in_s3: str) -> None:
