@@ -23,6 +23,7 @@ from django.core.files.storage import storages
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished
 from django.http import HttpRequest
+from django.middleware.gzip import GZipMiddleware
 from django.test import Client, RequestFactory, override_settings
 
 from storages import signing
@@ -605,13 +606,20 @@ def test_each_alias_has_its_own_headers() -> None:
     assert response.headers["Content-Security-Policy"] == "default-src 'none'"
 
 
+class Compressing(GZipMiddleware):
+    """A project's own."""
+
+
 @pytest.mark.parametrize("asked", ["", "bytes=0-299999"])
-def test_djangos_middleware_leaves_files_as_they_are(asked: str) -> None:
+@pytest.mark.parametrize(
+    "gzip", ["django.middleware.gzip.GZipMiddleware", "tests.test_serving.Compressing"]
+)
+def test_djangos_middleware_leaves_files_as_they_are(gzip: str, asked: str) -> None:
     """Compressed, a part would be a part of something else."""
     path = put("memory", "t.txt", LARGE)
     middleware = [
         "django.middleware.security.SecurityMiddleware",
-        "django.middleware.gzip.GZipMiddleware",
+        gzip,
         "django.middleware.http.ConditionalGetMiddleware",
         "django.middleware.common.CommonMiddleware",
     ]

@@ -13,12 +13,15 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.middleware.gzip import GZipMiddleware
+from django.utils.module_loading import import_string
 
 from storages import names
 from storages.errors import Changed, Corrupt
@@ -36,7 +39,6 @@ __all__ = ["Wish", "answer", "caching", "headers_of"]
 
 #: A place that no store is asked for: some cannot even count so far.
 _FAR = 2**40
-_GZIP = "django.middleware.gzip.GZipMiddleware"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class _Answer:
         put(response, headers_of(self.wish, self.content_type))
         put(response, self.validators.headers)
         put(response, {"Content-Length": str(length), "Accept-Ranges": "bytes"})
-        if _GZIP in settings.MIDDLEWARE:
+        if _compresses(tuple(settings.MIDDLEWARE)):
             # It would compress parts of a file, whose ranges then mean something else.
             response.headers["Content-Encoding"] = "identity"
         return response
@@ -233,6 +235,12 @@ class _Answer:
     def _is_async(self) -> bool:
         # Django REST framework gives its views a request that is around the server's.
         return isinstance(getattr(self.request, "_request", self.request), ASGIRequest)
+
+
+@lru_cache(maxsize=8)
+def _compresses(middleware: tuple[str, ...]) -> bool:
+    found = map(import_string, middleware)
+    return any(isinstance(each, type) and issubclass(each, GZipMiddleware) for each in found)
 
 
 def headers_of(wish: Wish, content_type: str) -> dict[str, str]:
