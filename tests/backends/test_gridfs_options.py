@@ -215,6 +215,7 @@ def test_mongodbs_own_backend_for_django(name: str) -> None:
         ({}, {"uri": "mongodb://h/x", "chunk_size": 17_000_000}, "chunk_size"),
         ({}, {"uri": "mongodb://h/x", "timeout": 0}, "above 0"),
         ({}, {"uri": "mongodb://h/x", "client_options": {1: 2}}, "names for keys"),
+        ({}, {"uri": "mongodb://h/x", "client_options": {"Host": "x"}}, "name the server"),
         ({}, {"url": "mongodb://h/x"}, "Did you mean 'uri'"),
         ({}, {"database": "nameless"}, "missing the NAME"),
     ],
@@ -299,12 +300,11 @@ def test_the_checks() -> None:
 
 
 @pytest.mark.parametrize("password", [QUOTED, "plain-secret", "pl#ain-sec#ret"])
-def test_passwords_are_shown_nowhere(password: str) -> None:
+@pytest.mark.parametrize("name", ["password", "PassWord"])
+def test_passwords_are_shown_nowhere(password: str, name: str) -> None:
     """Not by repr, deconstruct or errors, quoted or not; the rest of the string is."""
     uri = f"mongodb://user:{password}@127.0.0.1:1/media?tls=true&tlsCertificateKeyFilePassword=key-pass"
-    storage = GridFSStorage(
-        uri=uri, connect_timeout=0.05, client_options={"password": "other-pass"}
-    )
+    storage = GridFSStorage(uri=uri, connect_timeout=0.05, client_options={name: "other-pass"})
     storage.retry = NO_RETRY
     with storage, pytest.raises(StorageError) as caught:
         storage.exists("a.txt")

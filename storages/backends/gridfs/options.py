@@ -48,6 +48,21 @@ class _URIOption(Option):
         return f"{shown}?{query}" if query else shown
 
 
+class _ClientOption(Option):
+    """Arguments of MongoClient, to which upper and lower case are one."""
+
+    def secret_parts(self, value: Any) -> list[Any]:
+        """Return the values of secret options."""
+        given = value.items() if isinstance(value, Mapping) else ()
+        return [part for name, part in given if str(name).lower() in _SECRET_WORDS]
+
+    def shown(self, value: Any) -> Any:
+        """Return the options without the secret ones."""
+        if not isinstance(value, Mapping):
+            return value
+        return {n: part for n, part in value.items() if str(n).lower() not in _SECRET_WORDS}
+
+
 class _Parts(NamedTuple):
     """A connection string, taken apart as MongoDB's clients do it."""
 
@@ -132,6 +147,8 @@ def _collection(value: str) -> str:
 def _client_options(value: Mapping[str, Any]) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in value):
         raise ValueError("must have names for keys")
+    if {"host", "port"}.intersection(map(str.lower, value)):
+        raise ValueError("cannot name the server: uri does, or the entry in DATABASES")
     return dict(value)
 
 
@@ -156,14 +173,14 @@ class GridFSOptions(RemoteStorage):
         type=str,
         help="With uri: the database, where the connection string names none.",
     )
-    client_options: Mapping[str, Any] = option(
+    client_options: Mapping[str, Any] = _ClientOption(
         settings=("GRIDFS_CLIENT_OPTIONS",),
         default={},
         type=dict,
         convert=_client_options,
         secret=SECRET_OPTIONS,
         help="More arguments of pymongo's MongoClient, where the storage makes one.",
-    )
+    )  # type: ignore[assignment]
     collection: str = option(
         settings=("GRIDFS_COLLECTION",),
         default="fs",
