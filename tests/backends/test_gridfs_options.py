@@ -217,15 +217,19 @@ def test_mongodbs_own_backend_for_django(name: str) -> None:
         ({}, {"uri": "mongodb://h/x", "client_options": {1: 2}}, "names for keys"),
         ({}, {"uri": "mongodb://h/x", "client_options": {"Host": "x"}}, "name the server"),
         ({}, {"url": "mongodb://h/x"}, "Did you mean 'uri'"),
+        ({}, {"uri": "mongodb://h/x", "collection": "a..b"}, "name of a collection"),
+        ({}, {"uri": "mongodb://h/x", "collection": "a."}, "name of a collection"),
         ({}, {"database": "nameless"}, "missing the NAME"),
+        ({}, {"database": "unnumbered"}, "PORT in DATABASES"),
     ],
 )
 def test_what_cannot_work(more: dict[str, Any], options: dict[str, Any], message: str) -> None:
     """The constructor refuses it, and so does ``manage.py check``."""
     path = "storages.backends.mongodb.GridFSStorage"
     aliases = {"files": {"BACKEND": path, "OPTIONS": options}}
-    nameless = databases(nameless={"ENGINE": ""})
-    with nameless, override_settings(**more, STORAGES=aliases):
+    unnumbered = {"ENGINE": "", "NAME": "x", "PORT": "p"}
+    entries = databases(nameless={"ENGINE": ""}, unnumbered=unnumbered)
+    with entries, override_settings(**more, STORAGES=aliases):
         with pytest.raises(OptionError, match=message):
             GridFSStorage(**options)
         assert [it.id for it in check_storages()] == ["storages.E003"]
@@ -252,6 +256,7 @@ def test_a_client_that_cannot_be_made() -> None:
         {"uri": "mongodb://user:a:b@h/x"},
         {"uri": "mongodb://user:a:b@h:99999/x"},
         {"uri": "mongodb://user:a:b@[::1/x"},
+        {"database_name": "x.y"},
         {"client_options": {"noSuchOption": 1}},
         {"client_options": {"maxPoolSize": "many"}},
     ):

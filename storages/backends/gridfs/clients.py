@@ -127,7 +127,10 @@ def _server_of_entry(storage: GridFSOptions, alias: str, entry: Mapping[str, Any
     options = {key: it for key, it in (entry.get("OPTIONS") or {}).items() if not key.isupper()}
     arguments: dict[str, Any] = {"host": host}
     if entry.get("PORT"):
-        arguments["port"] = int(entry["PORT"])
+        try:
+            arguments["port"] = int(entry["PORT"])
+        except (TypeError, ValueError):
+            raise OptionError(f"The PORT in DATABASES[{alias!r}] is no number.") from None
     if entry.get("USER"):
         arguments["username"] = entry["USER"]
         arguments["password"] = entry.get("PASSWORD")
@@ -157,7 +160,8 @@ def database_of(storage: GridFSOptions) -> Any:
     """Return pymongo's Database, of a client that belongs to this process."""
     place = place_of(storage)
     if isinstance(place, Server):
-        return _client(storage, place)[place.database]
+        with translating():
+            return _client(storage, place)[place.database]
     return _django(storage, place) if isinstance(place, str) else place
 
 

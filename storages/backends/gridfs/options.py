@@ -139,7 +139,7 @@ def _chunk_size(value: int) -> int:
 
 
 def _collection(value: str) -> str:
-    if not value or "$" in value or "\0" in value or value.startswith("system."):
+    if not all(value.split(".")) or "$" in value or "\0" in value or value.startswith("system."):
         raise ValueError("is not the name of a collection")
     return value
 
