@@ -498,6 +498,23 @@ def test_an_overwriter_spares_what_was_moved_away(storage: GridFSStorage, databa
     assert read(storage, "b.txt") == b"moved"
 
 
+def test_deleting_many_goes_on_after_an_error(storage: GridFSStorage) -> None:
+    """What is asked for together fails together; the others are deleted."""
+    names = [f"{number:03}.txt" for number in range(501)]
+    for name in (names[0], names[500]):
+        storage.save(name, ContentFile(b"x"))
+    revisions = Bucket.revisions
+
+    def refused(self: Bucket, *keys: str) -> Any:
+        if names[0] in keys:
+            raise PermissionDenied("no")
+        return revisions(self, *keys)
+
+    with mock.patch.object(Bucket, "revisions", refused), pytest.raises(PermissionDenied):
+        storage.delete_many(names)
+    assert storage.listdir("") == ([], [names[0]])
+
+
 # ------------------------------------------------------------------ integrity
 
 

@@ -20,7 +20,7 @@ from storages.backends.gridfs.options import GridFSOptions
 from storages.backends.gridfs.reading import ChunkedReader
 from storages.backends.gridfs.writing import Upload, delete, rename
 from storages.base import Entry, Reader, Source, Stat
-from storages.errors import Changed, DirectoryNotEmpty, NotFound, NoURL, Unavailable
+from storages.errors import Changed, DirectoryNotEmpty, NotFound, NoURL, StorageError, Unavailable
 from storages.files import StorageFile
 from storages.flat import below, children
 from storages.retry import repeat
@@ -95,9 +95,15 @@ class GridFSStorage(GridFSOptions):
             rename(self, key, target, overwrite=overwrite)
 
     def _remove_many(self, keys: list[str]) -> None:
+        first: StorageError | None = None
         with self._in_steps():
             for at in range(0, len(keys), _NAMES):
-                delete(self, keys[at : at + _NAMES])
+                try:
+                    delete(self, keys[at : at + _NAMES])
+                except StorageError as error:
+                    first = first or error
+            if first is not None:
+                raise first
 
     def _url_of(self, key: str) -> str:
         if self.base_url is None:
