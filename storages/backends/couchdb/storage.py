@@ -52,7 +52,7 @@ class CouchDBStorage(CouchDBOptions):
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:  # noqa: ARG002 - the core compares it
         return self._open_range(
-            f"{self._url(key)}/content",
+            f"{self._file_url(key)}/content",
             stat=documents.stat_of_content,
             offset=offset,
             # What the 1.1.4 release stored as text is compressed: its length is not announced.
@@ -112,7 +112,7 @@ class CouchDBStorage(CouchDBOptions):
 
     def _document(self, key: str, **query: str) -> dict[str, Any]:
         """Return the file's document, without its content."""
-        document: dict[str, Any] = self._ask("GET", with_query(self._url(key), query)).json()
+        document: dict[str, Any] = self._ask("GET", with_query(self._file_url(key), query)).json()
         if not is_file(document):
             raise NotFound("The document has no attachment named content.")
         return document
@@ -125,7 +125,7 @@ class CouchDBStorage(CouchDBOptions):
             revision = self._revision(key) if overwrite else None
             answer = self._ask(
                 "PUT",
-                self._url(key),
+                self._file_url(key),
                 body=Related(
                     {**document, **({"_rev": revision} if revision else {})},
                     source,
@@ -143,7 +143,7 @@ class CouchDBStorage(CouchDBOptions):
     def _revision(self, key: str) -> str | None:
         """Return the revision of the file that is there."""
         try:
-            document = self._ask("GET", self._url(key)).json()
+            document = self._ask("GET", self._file_url(key)).json()
         except NotFound:
             return None
         if not is_file(document):
@@ -161,7 +161,7 @@ class CouchDBStorage(CouchDBOptions):
 
     def _delete_revision(self, key: str, revision: str) -> bool:
         """Delete the file if it still has that revision; tell whether it had."""
-        url = with_query(self._url(key), {"rev": revision})
+        url = with_query(self._file_url(key), {"rev": revision})
         return self._ask("DELETE", url, accept=(_CONFLICT,)).status != _CONFLICT
 
     def _remove_page(self, keys: list[str]) -> list[str]:
@@ -225,7 +225,7 @@ class CouchDBStorage(CouchDBOptions):
     def _database_url(self) -> str:
         return f"{self.server_url}/{quoted(self.database)}"
 
-    def _url(self, key: str) -> str:
+    def _file_url(self, key: str) -> str:
         return f"{self._database_url}/{quoted(documents.identity(key))}"
 
     def _refusal(self, answer: Answer) -> StorageError:

@@ -235,7 +235,7 @@ class MogileFSStorage(MogileFSOptions):
         The tracker is told of ``key`` at once: it refuses one that it cannot keep.
         """
         for left in reversed(range(_SENDINGS)):
-            upload = self._upload(key, source)
+            upload = self._send_content(key, source)
             try:
                 self._close_upload(name, upload, source.size)
             except BaseException as error:
@@ -250,7 +250,7 @@ class MogileFSStorage(MogileFSOptions):
                 break
         return upload.fid
 
-    def _upload(self, key: str, source: Source) -> _Upload:
+    def _send_content(self, key: str, source: Source) -> _Upload:
         """Send the content to the first of the storage nodes that takes it."""
         algorithm = self._cluster.hash_of(self.domain, self.mogile_class)
         body = Body(source, hash=algorithm)

@@ -69,7 +69,7 @@ class TahoeRequests(TahoeOptions):
         headers = {"Accept": "text/plain", **(headers or {})}
         return super()._stream(method, url, headers=headers, **more)
 
-    def _url(self, key: str) -> str:
+    def _file_url(self, key: str) -> str:
         """Return the URL of what is at ``key`` below the base."""
         path = quoted(key, safe="/")
         if len(path) > LONGEST:
@@ -90,7 +90,7 @@ class TahoeRequests(TahoeOptions):
 
     def _file(self, key: str) -> dict[str, Any]:
         """Return what the gateway tells of a file. Raises NotFound, IsADirectory."""
-        with self._described(self._url(key)) as found:
+        with self._described(self._file_url(key)) as found:
             if found.kind == "dirnode":
                 raise IsADirectory
             if found.kind != "filenode":
@@ -108,7 +108,7 @@ class TahoeRequests(TahoeOptions):
 
     def _cap_at(self, key: str) -> str | None:
         try:
-            return self._ask("GET", f"{self._url(key)}?t=uri").text
+            return self._ask("GET", f"{self._file_url(key)}?t=uri").text
         except NotFound:
             return None
 
@@ -125,7 +125,7 @@ class TahoeRequests(TahoeOptions):
         try:
             self._ask(
                 "PUT",
-                with_query(self._url(key), query),
+                with_query(self._file_url(key), query),
                 body=body,
                 # The gateway has it all before it begins to encode and to send it on.
                 read_timeout=self.read_timeout + len(body) / SLOWEST,
@@ -192,7 +192,7 @@ class TahoeRequests(TahoeOptions):
         parent, name = posixpath.split(path)
         query = {"t": "mkdir", "name": name, "replace": "false"}
         answer = self._ask(
-            "POST", with_query(self._url(parent), query), body=b"", accept=(_CONFLICT,)
+            "POST", with_query(self._file_url(parent), query), body=b"", accept=(_CONFLICT,)
         )
         if answer.status == _CONFLICT and not self._is_there(path):
             raise Unavailable("A directory that was there has gone.")

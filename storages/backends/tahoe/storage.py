@@ -50,7 +50,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         return self._stat_of(self._file(key))
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
-        url = self._url(key)
+        url = self._file_url(key)
         whole: list[bytes] = []
 
         def unknown() -> int:
@@ -81,7 +81,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         self._put_at(key, source, {"format": "CHK"}, overwrite=overwrite)
 
     def _remove(self, key: str) -> None:
-        with self._described(self._url(key)) as found:
+        with self._described(self._file_url(key)) as found:
             was_directory = found.kind == "dirnode"
             # The gateway would unlink a full one as well.
             if was_directory and next(found.children(), None) is not None:
@@ -89,7 +89,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         if was_directory:
             self._directories.forget(key)
         # It tells what it has unlinked: somebody may have put something else there by then.
-        cap = self._ask("DELETE", self._url(key)).text
+        cap = self._ask("DELETE", self._file_url(key)).text
         if caps.is_of_directory(cap):
             with self._described(self._url_at(cap)) as unlinked:
                 lost = next(unlinked.children(), None) is not None
@@ -131,7 +131,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         raise AlreadyExists
 
     def _list(self, prefix: str) -> Iterator[Entry]:
-        with self._described(self._url(prefix)) as found:
+        with self._described(self._file_url(prefix)) as found:
             if found.kind != "dirnode":
                 raise NotADirectory
             for name, kind, told in found.children():
@@ -142,7 +142,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
 
     def _is_dir(self, key: str) -> bool:
         try:
-            with self._described(self._url(key)) as found:
+            with self._described(self._file_url(key)) as found:
                 return found.kind == "dirnode"
         except (NotFound, NotADirectory):
             return False
@@ -164,7 +164,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         told = self._file(key)
         self._link(target, told.get("rw_uri", told["ro_uri"]), overwrite=overwrite)
         try:
-            repeat(self.retry, lambda: self._ask("DELETE", self._url(key), accept=(404,)))
+            repeat(self.retry, lambda: self._ask("DELETE", self._file_url(key), accept=(404,)))
         except Unavailable as error:
             error.final = True  # begun anew, it would meet its own link
             raise
