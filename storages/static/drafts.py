@@ -21,10 +21,10 @@ from storages.staging import Source, staged
 if TYPE_CHECKING:
     from storages.static.mixins import StaticFilesMixin
 
-__all__ = ["Draft", "digest_of", "is_stored", "local_path"]
+__all__ = ["HASH", "Draft", "digest_of", "is_stored", "local_path"]
 
 #: So much of the MD5 of a file's content Django puts into its name.
-_HASH = re.compile(r"\.([0-9a-f]{12})(?:\.[^.]*)?$")
+HASH = re.compile(r"\.([0-9a-f]{12})(?:\.[^.]*)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def is_stored(storage: StaticFilesMixin, key: str, draft: Draft, known: Stat | N
             same = digest_of(algorithm, body) == digest
             if same or storage._is_digest(key):  # noqa: SLF001
                 return same
-        hashed = body is source and _HASH.search(posixpath.basename(key))
+        hashed = body is source and HASH.search(posixpath.basename(key))
         if hashed and digest_of("md5", source).startswith(hashed[1]):
             return True
         # What a listing does not tell, the file's own status may.

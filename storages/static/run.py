@@ -28,7 +28,7 @@ from storages import names
 from storages.errors import NotFound, StorageError
 from storages.readers import Entry, Stat
 from storages.staging import staged
-from storages.static.drafts import Draft, digest_of, is_stored, local_path
+from storages.static.drafts import HASH, Draft, digest_of, is_stored, local_path
 from storages.static.listing import Listing, listing_of
 from storages.static.uploading import do_all
 
@@ -75,6 +75,7 @@ class Run:
         self.removed: set[str] = set()
         #: What is to be done when all files are stored.
         self.last: list[Callable[[], object]] = []
+        self._hashed: set[str] = set()
         self._clearing: bool = getattr(command, "clear", False)
         self._coming: str | None = None
         self._directories: set[str] = set()
@@ -221,8 +222,11 @@ class Run:
     def _is_stored(self, key: str, draft: Draft) -> bool:
         if not self._lists(key) or key in self.cleared:
             return False
-        with outside():
-            return is_stored(self.storage, key, draft, self.listing.stat(key))
+        try:
+            with outside():
+                return is_stored(self.storage, key, draft, self.listing.stat(key))
+        except NotFound:  # deleted since the listing
+            return False
 
     # ------------------------------------------------------------ what is done
 
@@ -233,6 +237,7 @@ class Run:
             self._unneeded(named_before)
             return
         manifest = self.storage._manifest_key
+        self._hashed = set(getattr(self.storage, "hashed_files", {}).values())
         changed = [
             (key, draft) for key, draft in self.drafts.items() if not self._is_stored(key, draft)
         ]
@@ -242,8 +247,14 @@ class Run:
         self._store([(key, draft) for key, draft in changed if key == manifest])
         for work in self.last:
             work()
-        gone = (self.cleared | self.removed) - self.drafts.keys()
+        gone = (self.cleared | self.removed) - self.drafts.keys() - self._manifests
         self._remove(sorted(gone.union(self._unneeded(named_before))))
+
+    @property
+    def _manifests(self) -> set[str]:
+        """Return the manifest's name, if it is to stay: another storage may have put it here."""
+        name: str = getattr(self.storage, "manifest_name", "")
+        return set() if name in self.cleared and not self.last else {name}
 
     def _named_before(self) -> set[str]:
         """Return what the manifest names that this run replaces: pages in caches refer to it."""
@@ -259,7 +270,7 @@ class Run:
             return []
         named = set(getattr(self.storage, "hashed_files", {}).values())
         needed = named.union(named_before, self.found, self.drafts, self.cleared, self.removed)
-        needed.add(self.storage._manifest_key or "")
+        needed |= self._manifests
         names = sorted(key for key in self.listing if key not in needed)
         return names if prunes(names) else []
 
@@ -269,7 +280,10 @@ class Run:
     def _upload(self, key: str, draft: Draft) -> None:
         with outside(), draft.opened() as source:
             source.cache_control = self.storage._cache_control_of(
-                key, hashed=key not in self.found and key != self.storage._manifest_key
+                key,
+                # Beside Django's files a project's own class may make others, under constant names.
+                hashed=key not in self.found
+                and (key in self._hashed or HASH.search(key) is not None),
             )
             self.storage._upload(key, source)
 

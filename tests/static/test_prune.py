@@ -1,19 +1,32 @@
 """``syncstatic``: what is stored and no longer needed is told, or deleted."""
 
+# mypy: disable-error-code="misc"
+# The stub's url() of manifests differs.
+
 from __future__ import annotations
 
 import io
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from storages.static import ManifestStaticFilesMixin
+from storages.testing.memory import MemoryStorage
 from tests.static.classes import StaticMemory
 from tests.static.places import PLACES
 from tests.static.project import FILES, Place, Project, configured, manifest_of
+
+
+class Beside(ManifestStaticFilesMixin, MemoryStorage):
+    """The manifest is stored by another storage, in the same place."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(manifest_storage=MemoryStorage(**given), **given)
 
 
 @pytest.fixture
@@ -75,6 +88,20 @@ def test_prune(project: Project) -> None:
         *manifest_of(third).values(),
         "staticfiles.json",
     }
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"prune": True}, {"clear": True}, {"prune": True, "post_process": False}]
+)
+def test_a_manifest_stored_by_another_storage(project: Project, arguments: dict[str, bool]) -> None:
+    """It stays, whichever storage has put it beside the files."""
+    beside = Project(
+        project.directory, replace(project.place, manifest="tests.static.test_prune.Beside")
+    )
+    sync(beside)
+    first = beside.stored()
+    sync(beside, **arguments)
+    assert beside.stored() == first
 
 
 def test_prune_asks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.contrib.staticfiles.management.commands import collectstatic
@@ -25,7 +25,7 @@ from storages.backends.sftp import SFTPStorage
 from storages.errors import OptionError, SourceChanged, Unavailable
 from storages.static import StaticFilesMixin, command, listing, uploading
 from storages.static.drafts import Draft
-from storages.static.run import current
+from storages.static.run import current, outside
 from storages.testing.memory import MemoryStorage
 from tests.servers import shared
 from tests.servers.s3 import Moto
@@ -171,6 +171,30 @@ def test_a_large_store(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert len(project.stored()) == len(stored) + 4
         project.collect(clear=True)
         assert project.stored() == {**FILES, "css/b.css": b"b { }", "new/n.txt": b"new"}
+
+
+class Vanishing(StaticMemory):
+    """Somebody else deletes what is in it while the command collects."""
+
+    def _list(self, prefix: str) -> Iterator[Any]:
+        """Tell nothing of the files: each is asked about."""
+        return (replace(entry, stat=None) for entry in super()._list(prefix))
+
+    def post_process(self, paths: Any, **_: Any) -> Iterator[Any]:
+        """Save a file as a project's own class may."""
+        assert paths
+        self._save("made.txt", ContentFile(b"made"))
+        with outside():
+            self.delete("made.txt")
+        yield from ()
+
+
+def test_deleted_by_another_meanwhile(project: Project) -> None:
+    """What has gone since the listing is sent again."""
+    project.put("made.txt", b"made")
+    with configured(f"{HERE}.Vanishing", project.place.options, project.directory):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    assert project.stored() == {**FILES, "made.txt": b"made"}
 
 
 # -------------------------------------------------------------------- what is sent
@@ -371,6 +395,31 @@ def test_cache_control(in_s3: Project) -> None:
             assert header("css/a.css") == expected
     finally:
         client.close()
+
+
+class Compressing(ManifestMemory):
+    """A project's own class, which stores more files than Django does."""
+
+    given_to: ClassVar[dict[str, str | None]] = {}
+
+    def post_process(self, *args: Any, **options: Any) -> Iterator[Any]:
+        """Store a second form of a file under a constant name."""
+        yield from super().post_process(*args, **options)
+        self._save("css/a.css.gz", ContentFile(b"zipped"))
+
+    def _write(self, key: str, source: Any, *, overwrite: bool) -> None:
+        self.given_to[key] = source.cache_control
+        super()._write(key, source, overwrite=overwrite)
+
+
+def test_cache_control_of_what_a_project_makes(project: Project) -> None:
+    """A file under a constant name is not kept for ever, whoever has made it."""
+    with configured(f"{HERE}.Compressing", project.place.options, project.directory):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    given = Compressing.given_to
+    paths = manifest_of(project.stored())
+    assert {given[name] for name in paths.values()} == {"public, max-age=31536000, immutable"}
+    assert given["css/a.css.gz"] == given["css/a.css"] == "public, max-age=60"
 
 
 def test_cache_control_in_swift(tmp_path: Path) -> None:
