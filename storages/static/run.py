@@ -85,6 +85,12 @@ class Run:
     @contextmanager
     def __call__(self) -> Iterator[Self]:
         """Be the storage's run within the block; store the outcome at its end."""
+        if getattr(self.command, "symlink", False) and self.command.local:
+            # Django itself refuses it for storages that have no paths.
+            raise CommandError(
+                f"--link cannot be used with {type(self.storage).__name__}, which stores files "
+                "when all are known. Run the command without it."
+            )
         copy_file = self.command.copy_file
 
         def coming(path: str, prefixed_path: str, source_storage: Any) -> Any:

@@ -10,6 +10,7 @@ from storages.backends.database import DatabaseStorage
 from storages.backends.ftp import FTPStorage
 from storages.backends.gridfs import GridFSStorage
 from storages.backends.sftp import SFTPStorage
+from storages.local import LocalStorage
 from storages.static import ManifestStaticFilesMixin, StaticFilesMixin
 from storages.testing.memory import MemoryStorage
 
@@ -20,6 +21,14 @@ class StaticMemory(StaticFilesMixin, MemoryStorage):
 
 class ManifestMemory(ManifestStaticFilesMixin, MemoryStorage):
     """In memory, with a manifest."""
+
+
+class StaticLocal(StaticFilesMixin, LocalStorage):
+    """In a directory."""
+
+
+class ManifestLocal(ManifestStaticFilesMixin, LocalStorage):
+    """In a directory, with a manifest."""
 
 
 class StaticSFTP(StaticFilesMixin, SFTPStorage):

@@ -241,3 +241,21 @@ def test_links_are_refused(project: Project) -> None:
     with pytest.raises(CommandError, match="Can't symlink to a remote destination"):
         project.collect(link=True)
     assert project.stored() == {}
+
+
+@pytest.mark.parametrize("manifest", [False, True])
+def test_links_are_refused_in_a_directory(tmp_path: Path, *, manifest: bool) -> None:
+    """So it is where links could be made: what is stored at the end cannot be linked before."""
+    place = Place(
+        f"{CLASSES}.StaticLocal", f"{CLASSES}.ManifestLocal", {"location": str(tmp_path / "out")}
+    )
+    project = Project(tmp_path / "source", place)
+    with pytest.raises(CommandError, match=r"--link cannot be used with .*Local"):
+        project.collect(manifest=manifest, link=True)
+    assert project.stored() == {}
+    project.collect(manifest=manifest)
+    before = project.stored()
+    assert set(FILES) <= set(before)
+    assert f"{len(FILES)} unmodified" in project.collect(manifest=manifest)
+    project.collect(manifest=manifest, clear=True)
+    assert project.stored() == before
