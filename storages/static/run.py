@@ -243,7 +243,8 @@ class Run:
             self._unneeded(named_before)
             return
         manifest = self.storage._manifest_key
-        self._hashed = set(getattr(self.storage, "hashed_files", {}).values())
+        # As far as this run made them: the manifest in the store is not read for it.
+        self._hashed = set((vars(self.storage).get("_hashed_files") or {}).values())
         changed = [
             (key, draft) for key, draft in self.drafts.items() if not self._is_stored(key, draft)
         ]

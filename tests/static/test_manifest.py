@@ -227,6 +227,9 @@ def test_no_post_process(project: Project) -> None:
     """``--no-post-process`` stores the files under their names, and no manifest."""
     assert f"{len(FILES)} static files copied" in project.collect(manifest=True, post_process=False)
     assert project.stored() == FILES
+    project.put(MANIFEST, b"damaged")
+    # Nobody has asked for the manifest.
+    assert project.asked(manifest=True, post_process=False)["open_read"] == 0
 
 
 def test_ignore(project: Project) -> None:
