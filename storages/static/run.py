@@ -228,6 +228,8 @@ class Run:
     def _is_stored(self, key: str, draft: Draft) -> bool:
         if not self._lists(key) or key in self.cleared:
             return False
+        if self.command.local and Path(self.storage.path(key)).is_symlink():
+            return False  # --link of another storage made it
         try:
             with outside():
                 return is_stored(self.storage, key, draft, self.listing.stat(key))

@@ -262,3 +262,23 @@ def test_links_are_refused_in_a_directory(tmp_path: Path, *, manifest: bool) -> 
     assert f"{len(FILES)} unmodified" in project.collect(manifest=manifest)
     project.collect(manifest=manifest, clear=True)
     assert project.stored() == before
+
+
+@pytest.mark.parametrize("clear", [False, True])
+@pytest.mark.parametrize("manifest", [False, True])
+def test_links_of_another_storage(tmp_path: Path, *, manifest: bool, clear: bool) -> None:
+    """Links that Django's own storage has made become files, and what they lead to stays."""
+    out = tmp_path / "out"
+    place = Place(f"{CLASSES}.StaticLocal", f"{CLASSES}.ManifestLocal", {"location": str(out)})
+    project = Project(tmp_path / "source", place)
+    for name in FILES:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).symlink_to(project.directory / name)
+    sources = {name: (project.directory / name).stat() for name in FILES}
+    project.collect(manifest=manifest, clear=clear)
+    assert [name for name in FILES if (out / name).is_symlink()] == []
+    assert {name: (out / name).read_bytes() for name in FILES} == FILES
+    assert {name: (project.directory / name).stat().st_ino for name in FILES} == {
+        name: found.st_ino for name, found in sources.items()
+    }
+    assert f"{len(FILES)} unmodified" in project.collect(manifest=manifest)
