@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.management.base import CommandError
 
 __all__ = ["LONG", "Progress", "do_all", "each"]
@@ -130,7 +131,7 @@ def do_all(
         for name, _ in _quickly(lambda item: work(*item), items, workers):
             done += 1
             progress.done(name)
-    except OSError as error:
+    except (OSError, SuspiciousFileOperation) as error:
         progress.end()
         raise CommandError(
             f"'{items[done][0]}' could not be stored: {error}\n"

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.contrib.staticfiles.management.commands import collectstatic
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import InMemoryStorage
 from django.core.management import CommandError, call_command
@@ -249,6 +250,17 @@ def test_a_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     project.collect(manifest=True)
     assert len(manifest_of(project.stored())) == len(FILES) + 20
+
+
+def test_a_name_that_the_store_refuses(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named like any other failure."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise SuspiciousFileOperation("It cannot be said in this encoding.")
+
+    monkeypatch.setattr(Watched, "_write", refuse)
+    with pytest.raises(CommandError, match=r"'a b/é\.\w+\.txt' could not be stored: It cannot"):
+        project.collect(manifest=True)
 
 
 def test_no_answer(tmp_path: Path) -> None:
