@@ -277,6 +277,12 @@ class Run:
         prunes = getattr(self.command, "prunes", None)
         if prunes is None:
             return []
+        if not self.found:
+            self.command.stderr.write(
+                "No static files were found, so that nothing tells which stored files are needed: "
+                "they are left. Look at STATICFILES_DIRS and STATICFILES_FINDERS."
+            )
+            return []
         named = set(getattr(self.storage, "hashed_files", {}).values())
         needed = named.union(named_before, self.found, self.drafts, self.cleared, self.removed)
         needed |= self._manifests
@@ -292,7 +298,7 @@ class Run:
                 key,
                 # Beside Django's files a project's own class may make others, under constant names.
                 hashed=key not in self.found
-                and (key in self._hashed or HASH.search(key) is not None),
+                and (key in self._hashed or HASH.search(key.rpartition("/")[2]) is not None),
             )
             self.storage._upload(key, source)
 

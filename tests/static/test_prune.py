@@ -104,6 +104,20 @@ def test_a_manifest_stored_by_another_storage(project: Project, arguments: dict[
     assert beside.stored() == first
 
 
+@pytest.mark.parametrize("manifest", [False, True])
+def test_nothing_found(project: Project, *, manifest: bool) -> None:
+    """A project whose files have not been built yet deletes nothing."""
+    sync(project, manifest=manifest)
+    before = project.stored()
+    nothing = project.directory / "nothing"
+    nothing.mkdir()
+    empty = Project(nothing, project.place)
+    for name in FILES:
+        (nothing / name).unlink()
+    assert "No static files were found" in sync(empty, manifest=manifest, prune=True)
+    assert set(project.stored()) == set(before)
+
+
 def test_prune_asks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is deleted before somebody has said yes."""
     project.put("old.txt")
