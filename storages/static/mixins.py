@@ -15,6 +15,7 @@ from django.utils.encoding import filepath_to_uri
 
 from storages import names
 from storages.base import BaseStorage
+from storages.files import Mode
 from storages.options import Option, option
 from storages.readers import Entry, Stat
 from storages.staging import Source
@@ -127,7 +128,9 @@ class StaticFilesMixin(BaseStorage):
 
     def _open(self, name: str, mode: str = "rb") -> Any:
         run = current(self)
-        found = run.open(names.file_name(name)) if run is not None and mode == "rb" else None
+        if run is None or Mode.parse(mode).writes:
+            return super()._open(name, mode)
+        found = run.open(names.file_name(name), binary="b" in mode)
         return super()._open(name, mode) if found is None else found
 
     def _save(self, name: str, content: Any) -> str:

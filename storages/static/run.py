@@ -170,9 +170,13 @@ class Run:
         return known
 
     def entries(self, key: str) -> Iterator[Entry]:
-        """Yield what is left in a directory."""
+        """Yield what is left in a directory, and what has been saved there."""
         for entry in self.listing.entries(key):
-            if entry.is_dir or self.has(names.join(key, entry.name)):
+            name = names.join(key, entry.name)
+            if entry.is_dir or (self.has(name) and name not in self.drafts):
+                yield entry
+        for entry in Listing((name, None) for name in self.drafts).entries(key):
+            if not (entry.is_dir and self.listing.is_dir(names.join(key, entry.name))):
                 yield entry
 
     def modified_time(self, key: str) -> datetime | None:
@@ -186,13 +190,17 @@ class Run:
         theirs = self.storage._local_time(draft.time / 10**9)
         return theirs if self._is_stored(key, draft) else theirs - timedelta(days=1)
 
-    def open(self, key: str) -> Any:
+    def open(self, key: str, *, binary: bool) -> Any:
         """Open a file of the run; None: it is in the store alone. Raises NotFound."""
         draft = self.drafts.get(key)
         if draft is None and not self.has(key):  # a directory, to which a stylesheet may refer
             raise NotFound(operation="open", name=key, storage=repr(self.storage))
         path = self.found.get(key) if draft is None else draft.path
-        return None if path is None else File(Path(path).open("rb"), name=key)
+        if path is None:
+            return None
+        if binary:
+            return File(Path(path).open("rb"), name=key)
+        return File(Path(path).open(encoding="utf-8", newline=""), name=key)
 
     def save(self, key: str, content: Any) -> str:
         """Keep content that is to be stored; return its name."""

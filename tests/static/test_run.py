@@ -413,10 +413,14 @@ class Compressing(ManifestMemory):
     """A project's own class, which stores more files than Django does."""
 
     given_to: ClassVar[dict[str, str | None]] = {}
+    seen: ClassVar[list[Any]] = []
 
     def post_process(self, *args: Any, **options: Any) -> Iterator[Any]:
         """Store a second form of a file under a constant name."""
         yield from super().post_process(*args, **options)
+        self.seen.append((self.listdir("img"), self.listdir("deep")))
+        with self.open("css/b.css", "r") as file:
+            self.seen.append(file.read().encode())
         self._save("css/a.css.gz", ContentFile(b"zipped"))
         self._save("v.0123456789ab.x/readme", ContentFile(b"in a directory with such a name"))
 
@@ -434,6 +438,20 @@ def test_cache_control_of_what_a_project_makes(project: Project) -> None:
     assert {given[name] for name in paths.values()} == {"public, max-age=31536000, immutable"}
     constant = ("css/a.css", "css/a.css.gz", "v.0123456789ab.x/readme")
     assert {given[name] for name in constant} == {"public, max-age=60"}
+
+
+def test_what_a_project_sees(project: Project) -> None:
+    """What was saved in the run is listed, and read as text as well, before it is stored."""
+    Compressing.seen.clear()
+    with configured(f"{HERE}.Compressing", project.place.options, project.directory):
+        for _ in range(2):
+            call_command("collectstatic", interactive=False, verbosity=0)
+    image = manifest_of(project.stored())["img/i.png"].removeprefix("img/")
+    assert len(Compressing.seen) == 4
+    for (directories, files), (below, none) in Compressing.seen[::2]:
+        assert (directories, sorted(files)) == ([], [image, "i.png"])
+        assert (below, none) == (["er"], [])
+    assert Compressing.seen[1::2] == [FILES["css/b.css"]] * 2
 
 
 def test_cache_control_in_swift(tmp_path: Path) -> None:
