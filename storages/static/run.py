@@ -78,6 +78,8 @@ class Run:
         self._hashed: set[str] = set()
         self._clearing: bool = getattr(command, "clear", False)
         self._coming: str | None = None
+        #: A project's own class may not save again what it has found to be there.
+        self._asked: set[str] = set()
         self._directories: set[str] = set()
         self._listing: Listing | None = None
         self._copies: tempfile.TemporaryDirectory[str] | None = None
@@ -152,6 +154,7 @@ class Run:
         except SuspiciousFileOperation:
             return False
         if self.has(key) or key in self._directories:
+            self._asked.add(key)
             return True
         with outside():
             return self.listing.is_dir(key)
@@ -293,7 +296,7 @@ class Run:
             return []
         named = set(getattr(self.storage, "hashed_files", {}).values())
         needed = named.union(named_before, self.found, self.drafts, self.cleared, self.removed)
-        needed |= self._manifests
+        needed |= self._manifests | self._asked
         names = sorted(key for key in self.listing if key not in needed)
         return names if prunes(names) else []
 

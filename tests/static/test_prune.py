@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
 from storages.static import ManifestStaticFilesMixin
@@ -27,6 +28,17 @@ class Beside(ManifestStaticFilesMixin, MemoryStorage):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(manifest_storage=MemoryStorage(**given), **given)
+
+
+class Making(StaticMemory):
+    """It makes a file of its own, unless it is there."""
+
+    def post_process(self, paths: Any, **_: Any) -> Iterator[Any]:
+        """Make it."""
+        assert paths
+        if not self.exists("made.txt"):
+            self._save("made.txt", ContentFile(b"made"))
+        yield from ()
 
 
 @pytest.fixture
@@ -116,6 +128,17 @@ def test_nothing_found(project: Project, *, manifest: bool) -> None:
         (nothing / name).unlink()
     assert "No static files were found" in sync(empty, manifest=manifest, prune=True)
     assert set(project.stored()) == set(before)
+
+
+def test_what_was_asked_about(project: Project) -> None:
+    """A file that the storage's own class looked for, and so did not make again, stays."""
+    making = Project(
+        project.directory, replace(project.place, plain="tests.static.test_prune.Making")
+    )
+    project.put("old.txt")
+    for _ in range(3):
+        sync(making, manifest=False, prune=True)
+        assert project.stored() == {**FILES, "made.txt": b"made"}
 
 
 def test_prune_asks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
