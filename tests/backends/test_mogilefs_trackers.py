@@ -23,6 +23,7 @@ from storages.errors import (
     Unavailable,
 )
 from storages.retry import NO_RETRY, deadline
+from storages.staging import is_temporary
 from tests.backends.mogile_place import Place, Storage
 from tests.servers.mogile import MogileFS
 from tests.servers.process import HOST, free_port
@@ -225,7 +226,11 @@ def test_the_stray_answer_of_a_refused_rename(storage: Storage, place: Place, wh
     if whom == "any":
         assert "stray any" in place.cluster.all_fired()
     place.cluster.clear()  # the next one would hit this test
-    assert len(place.keys()) == 6
+    kept = place.keys()
+    if whom == "any":
+        # Harsher than mogilefsd: it may also hit the deletion of a private key, and its repetition.
+        kept = [key for key in kept if not is_temporary(key)]
+    assert len(kept) == 6
 
 
 # ----------------------------------------------------------------------------------- refusals
