@@ -257,9 +257,10 @@ class FTPServer(Server):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _signal_all(self, number: int) -> None:
+    def processes(self) -> list[int]:
+        """Also the sessions that have left the server's tree of processes."""
         assert self.process is not None
-        self._signal(family(self.process.pid), number)
+        return family(self.process.pid)
 
     def _configure(self, file: str, settings: str) -> None:
         """Write a configuration file; vsftpd takes no spaces at the start of a line."""

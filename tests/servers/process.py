@@ -200,13 +200,14 @@ class Server:
 
     def pause(self) -> None:
         """Freeze the server and its children: connections stay open, nothing answers."""
-        assert self.process is not None
-        self._signal_all(signal.SIGSTOP)
-        # The signal is only sent by then: a thread on another processor may answer meanwhile.
+        # The signal is only sent by then: a thread on another processor may answer meanwhile, or
+        # fork, and that child has had no signal.
         deadline = time.monotonic() + 10
-        while not all(map(_stands, [self.process.pid, *_children(self.process.pid)])):
+        self._signal_all(signal.SIGSTOP)
+        while not all(map(_stands, self.processes())):
             assert time.monotonic() < deadline, "a server that was stopped still runs"
             time.sleep(0.001)
+            self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a paused server go on."""
@@ -303,9 +304,13 @@ class Server:
                 )
             time.sleep(0.02)
 
-    def _signal_all(self, number: int) -> None:
+    def processes(self) -> list[int]:
+        """The server's process and those that it has forked."""
         assert self.process is not None
-        for pid in (self.process.pid, *_children(self.process.pid)):
+        return [self.process.pid, *_children(self.process.pid)]
+
+    def _signal_all(self, number: int) -> None:
+        for pid in self.processes():
             # A child may have ended, as PostgreSQL's do with their connection: no signal then.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)

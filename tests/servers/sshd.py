@@ -252,7 +252,7 @@ class Sshd(Server):
         done = subprocess.run(command, input=PASSWORD.encode(), capture_output=True, check=True)
         return done.stdout.decode().strip()
 
-    def _signal_all(self, number: int) -> None:
+    def processes(self) -> list[int]:
+        """The listener and the processes of the sessions."""
         assert self.process is not None
-        os.kill(self.process.pid, number)
-        self.end_sessions(number)
+        return [self.process.pid, *self.sessions()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.servers.beside import ROOT
-from tests.servers.process import HOST, Server, _children
+from tests.servers.process import HOST, Server
 
 
 class WebServer(Server):
@@ -61,12 +61,6 @@ class WebServer(Server):
         except OSError:
             return False
 
-    @property
-    def pids(self) -> list[int]:
-        """The server's process and those that it has forked."""
-        assert self.process is not None
-        return [self.process.pid, *_children(self.process.pid)]
-
     def requests(self) -> list[dict[str, Any]]:
         """What was answered so far, in the order of the answers."""
         log = Path(self.environment["SERVING_LOG"])
@@ -74,12 +68,12 @@ class WebServer(Server):
 
     def descriptors(self) -> int:
         """How many files and connections the server has open."""
-        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.pids)
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.processes())
 
     def peak(self) -> int:
         """The most memory that its processes ever had, in bytes."""
         total = 0
-        for pid in self.pids:
+        for pid in self.processes():
             for line in Path(f"/proc/{pid}/status").read_text().splitlines():
                 if line.startswith("VmHWM:"):
                     total += int(line.split()[1]) * 1024
@@ -89,13 +83,13 @@ class WebServer(Server):
         """The bytes of memory that its processes have now."""
         page = os.sysconf("SC_PAGESIZE")
         return page * sum(
-            int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids
+            int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes()
         )
 
     def cpu(self) -> float:
         """The seconds of CPU that its processes have used."""
         ticks = 0
-        for pid in self.pids:
+        for pid in self.processes():
             user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
             ticks += int(user) + int(system)
         return ticks / os.sysconf("SC_CLK_TCK")
