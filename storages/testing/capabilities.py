@@ -15,6 +15,7 @@ SameName = Literal["alternative", "overwrite", "content-addressed"]
 
 SLOW = os.environ.get("STORAGES_CONTRACT_SLOW", "1") != "0"
 HUGE = os.environ.get("STORAGES_CONTRACT_HUGE", "0") != "0"
+FULL = os.environ.get("STORAGES_STRESS", "quick") == "full"
 
 
 class Capabilities:
@@ -153,3 +154,17 @@ class Capabilities:
 
     start_method: ClassVar[str] = "fork" if hasattr(os, "fork") else "spawn"
     """How processes are started. With "spawn" the children need DJANGO_SETTINGS_MODULE."""
+
+    # How much stress there is (environment: STORAGES_STRESS=full says all of it) ---------------
+
+    full: ClassVar[bool] = FULL
+    """Whether the stress is the whole of it, which takes hours, or a quick pass."""
+
+    race_rounds: ClassVar[int] = 200 if FULL else 4
+    """How many times each race is run, forced and free."""
+
+    leak_operations: ClassVar[int] = 10_000 if FULL else 200
+    """How many operations a storage must endure without growing."""
+
+    fuzz_examples: ClassVar[int] = 1000 if FULL else 10
+    """How many names are made up for each public method."""

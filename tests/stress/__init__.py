@@ -1,0 +1,1 @@
+"""The stress of storages.testing on every backend; ``make faults`` runs all of it."""

@@ -1,0 +1,12 @@
+"""The stress on pouchdb-server."""
+
+from __future__ import annotations
+
+import unittest
+
+from storages.testing.stress import StressContract
+from tests.contract.test_couchdb import CouchDBPlace
+
+
+class CouchDBStress(CouchDBPlace, StressContract, unittest.TestCase):
+    """All of it."""

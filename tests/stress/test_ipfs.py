@@ -1,0 +1,12 @@
+"""The stress on js-ipfs."""
+
+from __future__ import annotations
+
+import unittest
+
+from storages.testing.stress import StressContract
+from tests.contract.test_ipfs import IPFSPlace
+
+
+class IPFSStress(IPFSPlace, StressContract, unittest.TestCase):
+    """All of it."""

@@ -1,0 +1,15 @@
+"""The stress on moto."""
+
+from __future__ import annotations
+
+import unittest
+
+from storages.testing.stress import StressContract
+from tests.contract.test_s3 import S3Place
+from tests.servers.s3 import Moto
+
+
+class S3Stress(S3Place, StressContract, unittest.TestCase):
+    """All of it."""
+
+    server = Moto
