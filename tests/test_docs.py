@@ -23,7 +23,15 @@ DOCS = ROOT / "docs"
 PAGES = [*TOP, *sorted(DOCS.glob("*.rst")), *sorted(DOCS.glob("backends/*.rst"))]
 SHARED = {"index", "local"}  # about several backends
 BACKEND_PAGES = [page for page in sorted(DOCS.glob("backends/*.rst")) if page.stem not in SHARED]
-HEADINGS = ["Install", "Configure", "Guarantees", "Names", "Limits"]
+HEADINGS = [
+    "Install",
+    "Configure",
+    "Guarantees",
+    "Names",
+    "Limits",
+    "Performance",
+    "Running a server to try it",
+]
 # Modules that only keep an old path: the page of the backend tells of them.
 ALIASES = {"mogile", "mongodb", "mosso", "s3boto", "s3boto3", "sftpstorage"}
 BLOCK = re.compile(

@@ -17,7 +17,7 @@ COLUMN = re.compile(r"^(=+)  (=+)  (=+)$", re.MULTILINE)
 
 def rows() -> dict[str, tuple[list[str], list[str]]]:
     """The table of costs: for each operation the commands and the requests."""
-    table = PAGE.partition("What it costs")[2]
+    table = PAGE.partition("\nPerformance\n")[2]
     head, body_start, body_end = list(COLUMN.finditer(table))[:3]
     first, second, _ = (len(column) for column in head.groups())
     found: dict[str, tuple[list[str], list[str]]] = {}
