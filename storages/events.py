@@ -48,7 +48,7 @@ class Operation:
 
 def emit(storage: Any, event: Operation) -> None:
     """Tell the receivers of ``operation`` and the logger."""
-    if operation.has_listeners(type(storage)):
+    if operation.receivers and operation.has_listeners(type(storage)):
         operation.send_robust(sender=type(storage), storage=storage, event=event)
     if event.error is None:
         logger.debug(

@@ -140,12 +140,12 @@ class LocalStorage(BaseStorage, FileSystemStorage):
         return _described(found)
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> LocalReader:
-        path = self._path(key)
+        path = self._absolute(key)
         try:
             with _looking_up():
                 file = io.FileIO(path, opener=_open_at_once)
         except PermissionError as error:
-            if WINDOWS and path.is_dir():
+            if WINDOWS and Path(path).is_dir():
                 raise IsADirectory from error
             raise
         try:
@@ -239,9 +239,13 @@ class LocalStorage(BaseStorage, FileSystemStorage):
         )
 
     def _path(self, key: str) -> Path:
+        return Path(self._absolute(key))
+
+    def _absolute(self, key: str) -> str:
+        # To make a Path of it takes as long as to open the file.
         if WINDOWS:
             _judge_for_windows(key)
-        return Path(self.location, key)
+        return os.path.join(self.location, key)  # noqa: PTH118
 
     def _inside(self, name: str) -> str:
         """Return ``name``; "" for the absolute path of the root, which collectstatic asks about."""

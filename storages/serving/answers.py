@@ -63,8 +63,8 @@ class FileAnswer(StreamingHttpResponse):
 
     block_size = BLOCK
 
-    def __init__(self, body: Body, file: io.FileIO) -> None:
-        super().__init__(body)
+    def __init__(self, body: Body, file: io.FileIO, headers: Mapping[str, str]) -> None:
+        super().__init__(body, headers=headers)
         self.file_to_stream: _Handle | None = _Handle(file, body.length)
 
     def _set_streaming_content(self, value: Any) -> None:
@@ -114,7 +114,7 @@ def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
     if request.method == "HEAD":
         # Ranges are defined for GET only.
         told = _Answer(request, wish, wish.storage.stat(wish.key))
-        return told.refused() or told.described(HttpResponse(), told.stat.size)
+        return told.refused() or HttpResponse(headers=told.fields(told.stat.size))
     wanted = parse(request.META.get("HTTP_RANGE"))
     raw = _opened(wish, wanted[0].first or 0 if wanted and len(wanted) == 1 else 0)
     try:
@@ -170,15 +170,18 @@ class _Answer:
         status = self.validators.judge(self.request.META)
         return None if status is None else self._bare(status, {})
 
-    def described(self, response: HttpResponseBase, length: int) -> HttpResponseBase:
-        """Set the header fields of a response with ``length`` bytes of the file."""
-        put(response, headers_of(self.wish, self.content_type))
-        put(response, self.validators.headers)
-        put(response, {"Content-Length": str(length), "Accept-Ranges": "bytes"})
+    def fields(self, length: int) -> dict[str, str]:
+        """Return the header fields of a response with ``length`` bytes of the file."""
+        found = {
+            **headers_of(self.wish, self.content_type),
+            **self.validators.headers,
+            "Content-Length": str(length),
+            "Accept-Ranges": "bytes",
+        }
         if _compresses(tuple(settings.MIDDLEWARE)):
             # It would compress parts of a file, whose ranges then mean something else.
-            response.headers["Content-Encoding"] = "identity"
-        return response
+            found["Content-Encoding"] = "identity"
+        return found
 
     def _whole(self, raw: RangeReader) -> HttpResponseBase:
         size = self.stat.size
@@ -186,14 +189,12 @@ class _Answer:
         raw.seek(0)  # a range was asked for that is not sent: the file stands there
         file = None if self._is_async() else raw.on_disk()
         if file is not None and size > BLOCK:
-            return self.described(FileAnswer(body, file), size)
-        return self.described(self._streamed(body), size)
+            return FileAnswer(body, file, self.fields(size))
+        return self._streamed(body, {})
 
     def _part(self, raw: RangeReader, span: Span) -> HttpResponseBase:
-        response = self.described(self._streamed(Body(raw, [(b"", span)])), len(span))
-        response.status_code = HTTPStatus.PARTIAL_CONTENT
-        response.headers["Content-Range"] = span.content_range(self.stat.size)
-        return response
+        fields = {"Content-Range": span.content_range(self.stat.size)}
+        return self._streamed(Body(raw, [(b"", span)]), fields, HTTPStatus.PARTIAL_CONTENT)
 
     def _several(self, raw: RangeReader, spans: list[Span]) -> HttpResponseBase:
         """Answer with multipart/byteranges; a store that cannot seek is asked for each part."""
@@ -207,10 +208,8 @@ class _Answer:
             for span in spans
         ]
         body = Body(raw, parts, f"\r\n--{boundary}--\r\n".encode())
-        response = self.described(self._streamed(body), body.length)
-        response.status_code = HTTPStatus.PARTIAL_CONTENT
-        response.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
-        return response
+        fields = {"Content-Type": f"multipart/byteranges; boundary={boundary}"}
+        return self._streamed(body, fields, HTTPStatus.PARTIAL_CONTENT)
 
     def _unsatisfiable(self) -> HttpResponseBase:
         told = {"Content-Range": f"bytes */{self.stat.size}", "Accept-Ranges": "bytes"}
@@ -225,12 +224,16 @@ class _Answer:
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _streamed(self, body: Body) -> HttpResponseBase:
+    def _streamed(
+        self, body: Body, fields: Mapping[str, str], status: int = HTTPStatus.OK
+    ) -> HttpResponseBase:
+        fields = {**self.fields(body.length), **fields}
         if body.length <= BLOCK:
             # The reader is given back at once.
-            return HttpResponse(b"".join(body))
+            return HttpResponse(b"".join(body), status=status, headers=fields)
         body.begin()
-        return StreamingHttpResponse(AsyncBody(body) if self._is_async() else body)
+        stream = AsyncBody(body) if self._is_async() else body
+        return StreamingHttpResponse(stream, status=status, headers=fields)
 
     def _is_async(self) -> bool:
         # Django REST framework gives its views a request that is around the server's.
