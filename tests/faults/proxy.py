@@ -12,7 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,13 @@ from tests.servers.process import HOST
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["DOWN", "UP", "Address", "Fault", "TCPProxy", "Traffic", "Way"]
+__all__ = ["DOWN", "UP", "Address", "Fault", "TCPProxy", "Traffic", "Way", "happened"]
 
 SOCKET_BUFFER = 64 * 1024  # so that what was passed on is what the other side has, nearly
 CONNECT_WITHIN = 10.0
 Address = tuple[str, int]
+#: How many faults of each kind have happened in this process.
+happened: Counter[str] = Counter()
 
 
 class TCPProxy:
@@ -83,6 +85,11 @@ class TCPProxy:
         """Let these happen, in addition to what is armed."""
         with self._changed:
             self._armed += [Armed(fault) for fault in faults]
+
+    def disarm(self, fault: Fault) -> None:
+        """Let this one not happen any more."""
+        with self._changed:
+            self._armed = [armed for armed in self._armed if armed.fault is not fault]
 
     def clear(self) -> None:
         """Disarm every fault, let what is stalled go on, forget what was counted."""
@@ -180,6 +187,7 @@ class TCPProxy:
             fault.action()
         with self._changed:  # before anybody can notice
             self.fired.append(fault)
+            happened[fault.kind] += 1
             self._changed.notify_all()
         if fault.kind == "rst":
             flow.connection.reset()

@@ -1,0 +1,1 @@
+"""Where the experiments of tests/faults/matrix happen: a module for each backend."""

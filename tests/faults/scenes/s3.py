@@ -1,0 +1,94 @@
+"""S3: a bucket behind a proxy, and boto3 past it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from storages.backends.s3 import S3Storage
+from storages.base import RemoteStorage
+from storages.retry import Retry
+from tests.faults.matrix.scene import Declared, Scene
+from tests.servers import shared
+from tests.servers.s3 import Moto, S3Server
+
+__all__ = ["MotoScene"]
+
+_UNSIGNED = "moto checks neither signatures nor checksums; radosgw does."
+
+
+class _Storage(S3Storage):
+    """Repeats as it is told, instead of as an option says."""
+
+    retry = Retry()
+
+
+class S3Scene(Scene):
+    """A bucket of an S3 server."""
+
+    backend = "s3"
+    http = True
+    secrets = (S3Server.secret_key,)
+    kind: ClassVar[type[S3Server]]
+
+    def open(self) -> None:
+        """Make the bucket."""
+        self.bucket = self.server.new_bucket()
+        self.port = self.proxy(self.server.port).port
+        self.raw = self.server.client()
+        self.stack.callback(self.raw.close)
+
+    @property
+    def server(self) -> S3Server:
+        """The process's one."""
+        return shared(self.kind)
+
+    def make(self, retry: Retry, *, direct: bool, **more: Any) -> RemoteStorage:
+        """A storage with a client of its own: clients are shared by what they are made with."""
+        port = self.server.port if direct else self.port
+        wait = 60.0 if direct else self.timeout
+        given = {
+            "endpoint_url": f"http://127.0.0.1:{port}",
+            "bucket_name": self.bucket,
+            "connect_timeout": wait,
+            "read_timeout": wait,
+            "conditional_writes": True,
+        }
+        storage = _Storage(**self.server.options(**{**given, **more}))
+        storage.retry = retry
+        return storage
+
+    def stored(self) -> dict[str, bytes]:
+        """The objects."""
+        pages = self.raw.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        names = [found["Key"] for page in pages for found in page.get("Contents", ())]
+        return {
+            name: self.raw.get_object(Bucket=self.bucket, Key=name)["Body"].read() for name in names
+        }
+
+    def _uploads(self) -> list[dict[str, Any]]:
+        told = self.raw.list_multipart_uploads(Bucket=self.bucket)
+        found: list[dict[str, Any]] = told.get("Uploads", [])
+        return found
+
+    def orphans(self) -> int:
+        """Uploads in parts that were neither completed nor given up."""
+        return len(self._uploads())
+
+    def sweep(self) -> None:
+        """Give them up, as a life cycle rule of the bucket does."""
+        for upload in self._uploads():
+            self.raw.abort_multipart_upload(
+                Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+            )
+
+
+class MotoScene(S3Scene):
+    """moto keeps everything in memory, and believes everything."""
+
+    service = "moto"
+    kind = Moto
+    declared: ClassVar[Mapping[str, Declared]] = {
+        "flip.save.*": Declared("unnoticed", _UNSIGNED),
+        "kill.*": Declared("impossible", "moto keeps the files in its memory; see radosgw."),
+    }
