@@ -231,7 +231,12 @@ class ManifestStaticFilesMixin(ManifestFilesMixin, StaticFilesMixin):  # type: i
 
     def post_process(self, *args: Any, **options: Any) -> Iterator[tuple[str, Any, Any]]:
         """Give files their hashes; see Django's. Errors say what is to be done."""
-        for name, hashed, processed in super().post_process(*args, **options):
+        processing = super().post_process(*args, **options)
+        run = current(self)
+        if run is not None and hasattr(processing, "close"):
+            # The command stops at an error, while some versions of Django have a file open.
+            run.at_end.callback(processing.close)
+        for name, hashed, processed in processing:
             yield name, hashed, _explained(name, processed)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -82,7 +82,9 @@ class Run:
         self._asked: set[str] = set()
         self._directories: set[str] = set()
         self._listing: Listing | None = None
-        self._copies: tempfile.TemporaryDirectory[str] | None = None
+        #: What is to be done however the run ends.
+        self.at_end = ExitStack()
+        self._copies: str | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[Self]:
@@ -111,8 +113,7 @@ class Run:
         except StorageError as error:
             raise CommandError(str(error)) from error
         finally:
-            if self._copies is not None:
-                self._copies.cleanup()
+            self.at_end.close()
 
     # ------------------------------------------------ what the command is told
 
@@ -218,10 +219,11 @@ class Run:
 
     def _copied(self, content: Any) -> Draft:
         if self._copies is None:
-            self._copies = tempfile.TemporaryDirectory(prefix="storages-static-")
+            made = tempfile.TemporaryDirectory(prefix="storages-static-")
+            self._copies = self.at_end.enter_context(made)
         with staged(content) as source:
             # Django makes most files twice, and the second time the same.
-            path = Path(self._copies.name, digest_of("sha256", source))
+            path = Path(self._copies, digest_of("sha256", source))
             if not path.exists():
                 with path.open("xb") as file:
                     for chunk in source.chunks():

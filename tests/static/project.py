@@ -149,7 +149,11 @@ class Project:
             "die_after": die_after,
         }
         program = [sys.executable, "-m", "tests.static.deploy", json.dumps(told, default=str)]
-        return subprocess.Popen(program, cwd=Path(__file__).resolve().parents[2])
+        # One that is killed removes nothing.
+        temporary = self.directory.with_name(f"{self.directory.name}-temporary")
+        temporary.mkdir(exist_ok=True)
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        return subprocess.Popen(program, cwd=Path(__file__).resolve().parents[2], env=environment)
 
 
 def manifest_of(stored: Mapping[str, bytes]) -> dict[str, str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import uuid
@@ -135,6 +136,9 @@ def test_missing_reference(project: Project, reference: str) -> None:
     if django.VERSION >= (6, 1):
         assert "on line" in told
     assert project.stored() == before
+    # What Django was reading is closed by now, else this is a ResourceWarning.
+    del caught
+    gc.collect()
 
 
 def test_other_references(project: Project) -> None:
