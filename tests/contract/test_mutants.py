@@ -1,4 +1,4 @@
-"""The contract finds defects: a storage with one fails the case that is about it."""
+"""The contract and the stress find defects: a storage with one fails the case that is about it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 from storages.testing import MemoryStorage, StorageContract
-from tests.contract import places
+from storages.testing.stress import StressContract
+from tests.contract import (
+    nth_mutants,  # noqa: F401 - adds its own to MUTANTS
+    places,
+)
 from tests.contract.mutants import MUTANTS
 
 
 def outcome(storage_class: type[Any], case: str) -> unittest.TestResult:
     """Run one case for a storage class."""
 
-    class Case(places.Memory, StorageContract, unittest.TestCase):
+    class Case(places.Memory, StorageContract, StressContract, unittest.TestCase):
         secrets = ("hunter2-hunter2",)
 
         def make_storage(self) -> Any:

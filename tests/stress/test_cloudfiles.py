@@ -10,3 +10,5 @@ from tests.contract.test_cloudfiles import CloudFilesPlace
 
 class CloudFilesStress(CloudFilesPlace, StressContract, unittest.TestCase):
     """All of it."""
+
+    failures_in_turn = True

@@ -10,3 +10,5 @@ from tests.contract.test_couchdb import CouchDBPlace
 
 class CouchDBStress(CouchDBPlace, StressContract, unittest.TestCase):
     """All of it."""
+
+    failures_in_turn = True

@@ -10,3 +10,5 @@ from tests.contract.test_tahoe import TahoePlace
 
 class TahoeStress(TahoePlace, StressContract, unittest.TestCase):
     """All of it."""
+
+    failures_in_turn = True
