@@ -79,7 +79,8 @@ class GridFSStorage(GridFSOptions):
     def _remove(self, key: str) -> None:
         with self._in_steps():
             if not delete(self, [key]):
-                raise DirectoryNotEmpty if self._is_dir(key) else NotFound
+                is_directory = repeat(self.retry, lambda: self._is_dir(key))
+                raise DirectoryNotEmpty if is_directory else NotFound
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         return children(prefix, self._page)
