@@ -1,6 +1,7 @@
-"""``.. storage-options:: path.to.Storage``: the table of a storage's options.
+"""``.. storage-options:: path.to.Storage`` and ``.. storage-settings::``.
 
-Made from the options' declarations, so that it cannot say anything else than the code does.
+The table of a storage's options, and the list of all settings. Both are made from the options'
+declarations, so that they cannot say anything else than the code does.
 """
 
 from __future__ import annotations
@@ -13,23 +14,18 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
+from docs._ext.declared import default_of, lines, meaning_of
 from storages.options import Option, options_of
 
 
 def cell(option: Option) -> tuple[str, str, str, str]:
     """Return the columns of the option's row."""
-    name = f"``{option.name}``"
-    default = "required" if option.required else f"``{option.default!r}``"
     settings = ", ".join(f"``{setting}``" for setting in option.settings) or "\\"
-    meaning = option.help
-    if option.secret:
-        some = isinstance(option.secret, tuple) and ", ".join(option.secret)
-        meaning += f" Secret: {some}." if some else " Secret."
-    return name, settings, default, meaning
+    return f"``{option.name}``", settings, default_of(option), meaning_of(option)
 
 
 class StorageOptions(SphinxDirective):
-    """The directive; its one argument is the class's dotted path."""
+    """The table; the one argument is the class's dotted path."""
 
     required_arguments: ClassVar[int] = 1
 
@@ -49,7 +45,16 @@ class StorageOptions(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+class StorageSettings(SphinxDirective):
+    """The list of all settings."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return its sections."""
+        return self.parse_text_to_nodes("\n".join(lines()), allow_section_headings=True)
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Tell Sphinx of the directive."""
+    """Tell Sphinx of the directives."""
     app.add_directive("storage-options", StorageOptions)
+    app.add_directive("storage-settings", StorageSettings)
     return {"version": "1", "parallel_read_safe": True}
