@@ -106,7 +106,7 @@ OTHERS = (
     ),
     Other(
         "USE_TZ",
-        "design",
+        "quickstart",
         "True",
         "Django's. Whether the times that storages tell have a time zone.",
     ),
