@@ -35,16 +35,22 @@ OTHER = "other.bin"
 SIZES = (3_000_017, 700_001)
 
 
-def content(number: int) -> bytes:
-    """The content of save ``number``: its length and every byte follow from the number."""
+def content(number: int, scale: int = 1) -> bytes:
+    """The content of save ``number``: its length and every byte follow from the number.
+
+    ``scale`` divides the lengths.
+    """
     head = f"{number:012d}".encode()
-    return head * (SIZES[number % 2] // len(head)) + head[: SIZES[number % 2] % len(head)]
+    size = SIZES[number % 2] // scale
+    return head * (size // len(head)) + head[: size % len(head)]
 
 
-def number_of(data: bytes) -> int | None:
+def number_of(data: bytes, scale: int = 1) -> int | None:
     """The number of the save whose complete content ``data`` is, or None for anything else."""
     head = data[:12]
-    return int(head) if len(head) == 12 and head.isdigit() and content(int(head)) == data else None
+    if len(head) < 12 or not head.isdigit() or content(int(head), scale) != data:
+        return None
+    return int(head)
 
 
 @dataclass
@@ -213,7 +219,7 @@ def remove_files(directory: Path) -> None:
 
 
 def main() -> NoReturn:
-    """Kill as many writers as asked, and report."""
+    """Kill writers until as many were met at work as asked, and report."""
     django.setup()
     root, scenario, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     # On the same filesystem, so that uploads are linked; and removed with it.
@@ -228,7 +234,9 @@ def main() -> NoReturn:
         action(storage, content(0))  # every lazy import happens here, not in the writers
     if creates:
         remove_files(root / "pictures")
-    for _ in range(kills):
+    for _ in range(20 * kills):
+        if report.interrupted == kills:
+            break
         gone, held = os.pipe()
         pid = fork_writer(lambda: writer(storage, action, progress))
         os.close(held)

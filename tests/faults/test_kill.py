@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-KILLS = 40
-# Writers of each of these are killed 40 times, 200 times in all.
+from storages.testing.capabilities import FULL
+
+# Kills that meet a save under way, of the writers of each scenario: 200 in all.
+KILLS = 40 if FULL else 8
 SCENARIOS = ["overwrite", "overwrite-upload", "write", "create", "create-upload"]
 # In these most of a save is spent while its temporary is written.
 DAWDLING = ["overwrite", "create"]
@@ -56,9 +58,8 @@ def test_the_kills_met_saves_under_way(
 ) -> None:
     """The writers were killed while they saved, after saves that returned."""
     report = killed(scenario)
-    assert report["kills"] == KILLS
-    assert report["interrupted"] > KILLS / 2
-    assert report["saves"] > KILLS / 2
+    assert report["interrupted"] == KILLS
+    assert report["saves"] >= KILLS
 
 
 @pytest.mark.parametrize("scenario", DAWDLING)
@@ -66,7 +67,7 @@ def test_killed_saves_leave_only_temporaries(
     scenario: str, killed: Callable[[str], dict[str, Any]]
 ) -> None:
     """What a killed save leaves has a temporary's name, is not listed and can be removed."""
-    assert killed(scenario)["orphans"] > KILLS / 4
+    assert killed(scenario)["orphans"] >= KILLS / 8
 
 
 def test_the_rig_sees_torn_files(killed: Callable[[str], dict[str, Any]]) -> None:

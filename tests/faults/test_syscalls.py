@@ -17,7 +17,8 @@ import pytest
 
 from storages.local import LocalStorage
 from storages.staging import is_temporary
-from tests.faults.victim import DONE, FULL, NAME, NEW, OLD, OTHER, OURS, THEIRS, prepared
+from storages.testing.capabilities import FULL
+from tests.faults.victim import DONE, FULL_DISK, NAME, NEW, OLD, OTHER, OURS, THEIRS, prepared
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace is for Linux")
 
@@ -38,7 +39,15 @@ CALLS = {
     "stat": "?stat,?lstat,?fstat,?newfstatat,?statx",
     "list": "getdents64",
 }
-ERRORS = ["ENOSPC", "EIO"]
+# Which errors they fail with. EINTR: Python makes these calls again.
+EVERY = " ".join(CALLS)
+ERRORS: dict[str, str] = {
+    "EIO": EVERY,
+    "ENOSPC": EVERY if FULL else "open write sync close rename link symlink mkdir",
+    "EINTR": EVERY if FULL else "sync",
+    **({"EDQUOT": EVERY, "EACCES": EVERY, "EPERM": EVERY} if FULL else {}),
+}
+REPEATED = {"open", "read", "write", "sync", "close"}
 BEFORE = {NAME: OLD, "d/other.bin": OTHER, "outside/original.bin": NEW}
 WITHOUT = {name: data for name, data in BEFORE.items() if name != NAME}
 SHA1 = "2a9316f2ed042f9551e982ef716d586ea05fa1ba"
@@ -146,7 +155,7 @@ def check(scenario: str, root: Path, call: str, code: int) -> None:
         assert scenario in CALLERS_FILE
         assert call in {"read", "seek"}
     else:
-        assert code in {DONE, OURS, FULL}
+        assert code in {DONE, OURS, FULL_DISK}
     assert files == after if code == DONE else files in (BEFORE, after)
     # Only what could not be removed stays, and nobody sees it.
     assert not orphans or call == "unlink"
@@ -161,8 +170,8 @@ def test_old_or_new_whatever_fails(scenario: str, victim: Victim, place: Path) -
     """After any failing call, every file is complete, the others untouched, the error ours."""
     _, needed = SCENARIOS[scenario]
     fired = dict.fromkeys(CALLS, 0)
-    for call in CALLS:
-        for error in ERRORS:
+    for error, calls in ERRORS.items():
+        for call in calls.split():
             for when in range(1, 1000):
                 root = place / f"{scenario}-{call}-{error}-{when}"
                 code, injected = victim.run(scenario, root, call, error, when)
@@ -172,6 +181,8 @@ def test_old_or_new_whatever_fails(scenario: str, victim: Victim, place: Path) -
                     assert code == DONE
                     break
                 fired[call] += 1
-                if error == "ENOSPC" and call in {"write", "mkdir"}:
-                    assert code == FULL
+                if error in {"ENOSPC", "EDQUOT"} and call in {"write", "mkdir"}:
+                    assert code == FULL_DISK
+                if error == "EINTR" and call in REPEATED:
+                    assert code == DONE
     assert [call for call in needed.split() if not fired[call]] == []

@@ -30,7 +30,7 @@ NAME = "d/f.bin"
 
 # How a fork ends: the scenario succeeded; with one of our errors; that for a full disk; with what
 # the system said, unchanged; with anything else.
-DONE, OURS, FULL, THEIRS, WRONG = 0, 3, 4, 5, 6
+DONE, OURS, FULL_DISK, THEIRS, WRONG = 0, 3, 4, 5, 6
 
 PR_SET_PTRACER = 0x59616D61
 PR_SET_PTRACER_ANY = ctypes.c_ulong(-1)
@@ -118,7 +118,7 @@ def outcome(action: Callable[[], object]) -> int:
     try:
         action()
     except StorageFull:
-        return FULL
+        return FULL_DISK
     except StorageError as error:
         located = error.operation and error.storage and isinstance(error, OSError)
         return OURS if located else WRONG
