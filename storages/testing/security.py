@@ -6,20 +6,16 @@ With the network backends come X05 (unknown host keys, TLS verification) and X04
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 import os
 import pathlib
 import pickle
 import posixpath
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
-from storages.testing.case import ContractCase
+from storages.testing.methods import NAMES, MethodsCase, public_methods
 
 __all__ = ["EVIL_NAMES", "SecurityContract"]
 
@@ -51,70 +47,9 @@ EVIL_NAMES = [
     "\udcff",
 ]
 
-# Parameters that are names of files or directories.
-_NAMES = {
-    "name",
-    "names",
-    "path",
-    "top",
-    "prefix",
-    "directory",
-    "source",
-    "src",
-    "target",
-    "dst",
-    "filename",
-}
 
-
-def public_methods(storage: Any) -> Iterator[tuple[str, inspect.Signature]]:
-    """Yield every public method of ``storage`` that takes a name, by introspection."""
-    for attribute in sorted(dir(type(storage))):
-        if attribute.startswith("_"):
-            continue
-        if isinstance(inspect.getattr_static(type(storage), attribute), property):
-            continue
-        method = getattr(storage, attribute)
-        if not inspect.isroutine(method):
-            continue
-        signature = inspect.signature(method)
-        if _NAMES & set(signature.parameters):
-            yield attribute, signature
-
-
-class SecurityContract(ContractCase):
+class SecurityContract(MethodsCase):
     """Chapter X."""
-
-    makes_names: ClassVar[frozenset[str]] = frozenset({"get_valid_name", "generate_filename"})
-    """Public methods that make a name of any text, as Django documents: what they return must be
-    harmless, or be refused by the others."""
-
-    method_arguments: ClassVar[dict[str, Any]] = {}
-    """Values for parameters, without default, that the contract does not know by name."""
-
-    def call(self, method: str, signature: inspect.Signature, evil: str, spot: str) -> Any:
-        """Call a method with ``evil`` as its parameter ``spot`` and harmless values elsewhere."""
-        arguments: dict[str, Any] = {}
-        for name, parameter in signature.parameters.items():
-            if name == spot:
-                arguments[name] = [evil] if name == "names" else evil
-            elif name in _NAMES:
-                arguments[name] = ["harmless"] if name == "names" else "harmless"
-            elif name == "content":
-                arguments[name] = ContentFile(self.content())
-            elif name in self.method_arguments:
-                arguments[name] = self.method_arguments[name]
-            elif parameter.default is parameter.empty and parameter.kind not in {
-                parameter.VAR_POSITIONAL,
-                parameter.VAR_KEYWORD,
-            }:
-                self.fail(f"declare a value for {method}({name}) in method_arguments")
-        result = getattr(self.storage, method)(**arguments)
-        if inspect.iscoroutine(result):
-            result = asyncio.run(result)
-        if isinstance(result, Iterable) and not isinstance(result, (str, bytes)):
-            list(result)  # a generator judges when it starts
-        return result
 
     def assertHarmless(self, name: str) -> None:
         """``name`` leads nowhere else, or is refused."""
@@ -135,7 +70,7 @@ class SecurityContract(ContractCase):
         names = {method for method, _ in methods}
         self.assertLessEqual({"open", "save", "delete", "exists", "listdir", "size"}, names)
         for method, signature in methods:
-            for spot in sorted(_NAMES & set(signature.parameters)):
+            for spot in sorted(NAMES & set(signature.parameters)):
                 for evil in EVIL_NAMES:
                     with self.subTest(method=method, parameter=spot, name=ascii(evil)):
                         refusals: tuple[type[Exception], ...] = (SuspiciousFileOperation,)

@@ -12,7 +12,8 @@ import pytest
 from storages.testing import MemoryStorage, StorageContract
 from storages.testing.stress import StressContract
 from tests.contract import (
-    nth_mutants,  # noqa: F401 - adds its own to MUTANTS
+    fuzz_mutants,  # noqa: F401 - adds its own to MUTANTS
+    nth_mutants,  # noqa: F401 - likewise
     places,
 )
 from tests.contract.mutants import MUTANTS

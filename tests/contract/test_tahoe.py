@@ -27,6 +27,7 @@ class TahoePlace(ContractCase):
 
     real_directories = True
     directory_removed_with_last_file = False
+    moves_in_one_step = False
     keeps_unicode_form = False  # the gateway stores NFC
     max_component = None  # only the URL is limited: test_longest_name
     # It always has URLs, and of its own kind, which one request tells.
@@ -37,6 +38,7 @@ class TahoePlace(ContractCase):
     model_examples = 5
     page_size = 20
     tree_depth = 15
+    fuzz_examples = 100 if ContractCase.full else 3
 
     def setUp(self) -> None:
         """Make a directory."""
