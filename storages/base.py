@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 
 from storages import names
 from storages.aio import AsyncTwins
@@ -155,6 +156,7 @@ class BaseStorage(AsyncTwins, SavingStorage):
             return moment.astimezone(timezone.utc)
         return moment.astimezone().replace(tzinfo=None)
 
+    @sensitive_variables()  # keys and capabilities
     def url(self, name: str | None) -> str:
         """Return the URL of a file, percent-encoded. Raises NoURL when files have none.
 
@@ -185,8 +187,7 @@ class BaseStorage(AsyncTwins, SavingStorage):
         while entry is not None:
             if entry.is_dir or not is_temporary(entry.name):
                 yield entry
-            with self._translating("list", key):
-                entry = next(rest, None)
+            entry = self._guarded("list", key, lambda: next(rest, None))
 
     def scandir(self, path: str = "") -> Iterator[Entry]:
         """Return an iterator over a directory's entries, with what the listing tells of each.
@@ -246,8 +247,7 @@ class BaseStorage(AsyncTwins, SavingStorage):
         while file is not None:
             if not is_temporary(file[0].rpartition("/")[2]):
                 yield file
-            with self._translating("walk", start):
-                file = next(rest, None)
+            file = self._guarded("walk", start, lambda: next(rest, None))
 
     def _scanned(self, start: str) -> Iterator[tuple[str, Stat | None]]:
         waiting = [start]

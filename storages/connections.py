@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, cast
 
+from django.views.decorators.debug import sensitive_variables
+
 from storages.errors import StorageError, Unavailable
 
 __all__ = ["Lease", "PerThread"]
@@ -195,6 +197,7 @@ class PerThread(Generic[C]):
         self._open()
         return cast("_Slot[C]", self._local.slot)
 
+    @sensitive_variables()  # whoever connects has a password
     def _open(self) -> None:
         self._local.slot = _Slot(self._connect(), self._close_one)
         with self._lock:

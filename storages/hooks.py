@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from django.views.decorators.debug import sensitive_variables
+
 from storages import events, options
 from storages.errors import Changed, NotADirectory, NotFound, NoURL, StorageError, Timeout, kind_of
 from storages.redact import redacted
@@ -45,6 +47,13 @@ class Hooks:
     #: Whether listing a missing directory gives nothing instead of raising NotFound.
     lists_missing_as_empty: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Keep what constructors are given out of Django's error reports."""
+        super().__init_subclass__(**more)
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", sensitive_variables()(cls.__init__))  # noqa: B010 - a method
+
+    @sensitive_variables()
     def __init__(self, **given: Any) -> None:
         """Take the options that the class declares; no I/O."""
         self.given = given
@@ -131,15 +140,18 @@ class Hooks:
         self, operation: str, key: str, hook: Callable[[], T], source: Source | None = None
     ) -> T:
         """Call a hook: translate its errors, repeat it as ``retry`` says, tell about it."""
+
+        def timely() -> T:
+            if remaining() == 0:
+                raise Timeout("The deadline has passed.")
+            return hook()
+
         attempt = 0
         while True:
             attempt += 1
             started = time.perf_counter()
             try:
-                with self._translating(operation, key):
-                    if remaining() == 0:
-                        raise Timeout("The deadline has passed.")  # noqa: TRY301 - told like others
-                    result = hook()
+                result = self._guarded(operation, key, timely)
             except BaseException as error:
                 self._tell(operation, key, started, attempt, error)
                 # What the caller's own content raised is the caller's, not the store's.
@@ -165,6 +177,16 @@ class Hooks:
         took = time.perf_counter() - started
         events.emit(self, events.Operation(operation, key, took, attempt, error))
 
+    @sensitive_variables()
+    def _guarded(self, operation: str, key: str, call: Callable[[], T]) -> T:
+        """Call a hook, or go on with what one returned, and translate its errors.
+
+        Hooks and client libraries have passwords, headers and addresses in their variables, which
+        Django's error reports would show.
+        """
+        with self._translating(operation, key):
+            return call()
+
     @contextmanager
     def _translating(self, operation: str, key: str) -> Iterator[None]:
         """Turn the store's exceptions into ours, which say where and show no secret."""
@@ -174,16 +196,24 @@ class Hooks:
             error.locate(operation, key, repr(self))
             raise
         except Exception as error:
-            kind = kind_of(error, self.errors)
-            if kind is None:
+            ours = self._translation(error, operation, key)
+            if ours is None:
                 raise
-            text = (isinstance(error, OSError) and error.strerror) or str(error)
-            shown = redacted(text, self)
-            ours = kind(shown, operation=operation, name=key, storage=repr(self))
-            if redacted(str(error), self) != str(error):
-                # A traceback shows the cause as well.
-                raise ours from OSError(f"{type(error).__name__}: {shown}")
-            raise ours from error
+            raise ours from ours.__cause__
+
+    def _translation(self, error: Exception, operation: str, key: str) -> StorageError | None:
+        """Return our error for the store's, which is its cause unless it shows a secret."""
+        kind = kind_of(error, self.errors)
+        if kind is None:
+            return None
+        text = (isinstance(error, OSError) and error.strerror) or str(error)
+        shown = redacted(text, self)
+        ours = kind(shown, operation=operation, name=key, storage=repr(self))
+        # A traceback shows the cause as well, and repr() what its text does not.
+        told = f"{error}{error.args!r}"
+        clean = redacted(told, self) == told
+        ours.__cause__ = error if clean else OSError(f"{type(error).__name__}: {shown}")
+        return ours
 
     def _progress(self, key: str, direction: str) -> Callable[[int], None]:
         return lambda count: events.emit_transfer(self, key, direction, count)

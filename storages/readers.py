@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from django.views.decorators.debug import sensitive_variables
+
 from storages.errors import Corrupt, Unavailable
 from storages.staging import BLOCK
 
@@ -241,6 +243,7 @@ class RangeReader(io.RawIOBase):
             self._drop()
         super().close()
 
+    @sensitive_variables()  # as in Hooks._guarded
     def _read_here(self, view: memoryview) -> int:
         with self._storage._translating("read", self._key):
             gap = self._position - self._stream_position

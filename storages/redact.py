@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import traceback
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from storages.options import options_of
 
-__all__ = ["redacted"]
+__all__ = ["forget_variables", "redacted"]
 
 _SHOWN = "***"
 # A shorter secret would blot out half of an ordinary sentence.
 _SHORTEST = 3
+# Shorter pieces of base64 would be found in ordinary words.
+_SHORTEST_ENCODED = 8
 
 
 def redacted(text: str, storage: Any) -> str:
-    """Return ``text`` with each secret option of ``storage``, also percent-encoded, as ``***``."""
+    """Return ``text`` with each secret option of ``storage``, also encoded, as ``***``."""
     for secret in _secrets(storage):
-        for form in {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}:
+        for form in _forms(secret):
             text = text.replace(form, _SHOWN)
     return text
+
+
+def forget_variables(error: BaseException) -> None:
+    """Empty the frames of an error's tracebacks, which Django's error reports show.
+
+    For libraries that raise within generators: those lose sight of their callers, so that Django's
+    ``sensitive_variables`` does not reach what they call.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+
+
+@lru_cache(maxsize=64)
+def _forms(secret: str) -> tuple[str, ...]:
+    """Return the secret as texts have it: percent-encoded, escaped, in base64; longest first."""
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+    data = secret.encode(errors="replace")
+    # Of "user:password", which Basic authentication sends, what no neighbour changes.
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + data).decode()
+        part = encoded[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
+        if len(part) >= _SHORTEST_ENCODED:
+            forms |= {part, part.translate(_URL_SAFE)}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 def _secrets(storage: Any) -> Iterator[str]:

@@ -10,6 +10,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.views.decorators.debug import sensitive_variables
+
 import storages
 from storages import retry
 from storages.base import RemoteStorage
@@ -127,6 +129,7 @@ class HTTPStorage(RemoteStorage):
 
     # ----------------------------------------------------------------- requests
 
+    @sensitive_variables()
     def _ask(  # noqa: PLR0913 - all of a request
         self,
         method: str,
@@ -159,6 +162,7 @@ class HTTPStorage(RemoteStorage):
             answer.content = answer.content or answer.read_all(limit)
         return answer
 
+    @sensitive_variables()
     def _stream(  # noqa: PLR0913 - all of a request
         self,
         method: str,

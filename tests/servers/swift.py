@@ -27,6 +27,8 @@ _MEMORY = Path("/dev/shm")
 #: user -> (key, groups)
 USERS = {
     "test:tester": ("testing", ".admin"),
+    # An ordinary word, as above, would not be noticed where it must not be shown.
+    "test:keeper": ("s3cret:Key/of+Swift", ".admin"),
     "test:reader": ("reading", ""),
     "other:tester": ("testing", ".admin"),
 }
@@ -36,8 +38,8 @@ class Swift(Server):
     """A cluster of one node; it holds one copy of everything, in memory where that can be."""
 
     packages: ClassVar[tuple[str, ...]] = ("memcached",)
-    user_name: ClassVar[str] = "test:tester"
-    key: ClassVar[str] = "testing"
+    user_name: ClassVar[str] = "test:keeper"
+    key: ClassVar[str] = "s3cret:Key/of+Swift"
 
     def __init__(self) -> None:
         super().__init__()

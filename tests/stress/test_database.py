@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Mapping
+from typing import Any
 
+from storages.testing.shown import marked
 from storages.testing.stress import StressContract
 from tests.contract import databases
+from tests.servers import odbc
 
 
 class EmbeddedStress(databases.Embedded, StressContract, unittest.TestCase):
     """All of it."""
 
 
-class OdbcPostgreSQLStress(databases.OdbcPostgreSQL, StressContract, unittest.TestCase):
+class WrongPassword(databases.Odbc):
+    """What chapter X is to know of a server."""
+
+    @property
+    def wrong(self) -> str:
+        """Another password, as long as MariaDB's driver takes it."""
+        return marked(type(self).__name__, "/@?:;{")
+
+    def wrong_options(self) -> Mapping[str, Any]:
+        """A wrong password."""
+        right = odbc.connection_string(PWD=odbc.PASSWORD).partition("=")[2]
+        wrong = odbc.connection_string(PWD=self.wrong).partition("=")[2]
+        string = self.storage.connection_string
+        assert right in string
+        return {"connection_string": string.replace(right, wrong)}
+
+
+class OdbcPostgreSQLStress(
+    WrongPassword, databases.OdbcPostgreSQL, StressContract, unittest.TestCase
+):
     """All of it."""
 
 
-class OdbcMariaDBStress(databases.OdbcMariaDB, StressContract, unittest.TestCase):
+class OdbcMariaDBStress(WrongPassword, databases.OdbcMariaDB, StressContract, unittest.TestCase):
     """All of it."""

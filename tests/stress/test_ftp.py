@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Mapping
+from typing import Any
 
 from storages.testing.stress import StressContract
 from tests.contract.test_ftp import FTPPlace
@@ -13,3 +15,7 @@ class FTPStress(FTPPlace, StressContract, unittest.TestCase):
     """All of it."""
 
     server = Vsftpd
+
+    def wrong_options(self) -> Mapping[str, Any]:
+        """A wrong password."""
+        return {"password": self.wrong}

@@ -13,3 +13,6 @@ class S3Stress(S3Place, StressContract, unittest.TestCase):
     """All of it."""
 
     server = Moto
+    shown_in_urls = (Moto.access_key,)
+    # Each request at DEBUG, with the id of the key (and the token of temporary keys).
+    talkative = frozenset({"botocore"})

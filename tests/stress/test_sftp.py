@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Mapping
+from typing import Any
 
 from storages.testing.stress import StressContract
 from tests.contract.test_sftp import SFTPPlace
@@ -10,3 +12,8 @@ from tests.contract.test_sftp import SFTPPlace
 
 class SFTPStress(SFTPPlace, StressContract, unittest.TestCase):
     """All of it."""
+
+    def wrong_options(self) -> Mapping[str, Any]:
+        """A wrong password, and no key."""
+        params = {n: v for n, v in self.storage.params.items() if n != "key_filename"}
+        return {"params": {**params, "password": self.wrong}}

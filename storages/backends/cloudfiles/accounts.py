@@ -13,9 +13,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+
+from django.views.decorators.debug import sensitive_variables
 
 from storages.errors import OptionError, PermissionDenied, StorageError, Unavailable
 from storages.http import Answer, status_of
@@ -34,7 +36,7 @@ class Account:
     """An account: URLs without a slash at their end, its token, when that expires (time.time)."""
 
     storage_url: str
-    token: str
+    token: str = field(repr=False)
     cdn_url: str | None = None
     expires: float | None = None
 
@@ -49,6 +51,7 @@ _locks: dict[tuple[Any, ...], threading.Lock] = {}
 _objects: dict[int, Any] = {}
 
 
+@sensitive_variables()
 def account(storage: CloudFilesStorage) -> Account:
     """Return the storage's account, with a token that should be good."""
     key = _key(storage)

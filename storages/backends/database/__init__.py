@@ -18,7 +18,11 @@ from django.conf import settings
 from django.utils.functional import Promise
 
 from storages import names
-from storages.backends.database.configuration import files_option, server_string
+from storages.backends.database.configuration import (
+    ConnectionStringOption,
+    files_option,
+    server_string,
+)
 from storages.backends.database.embedded import EmbeddedEngine
 from storages.backends.database.identifiers import identifier, table_identifier
 from storages.backends.database.odbc import OdbcEngine, Place
@@ -73,12 +77,12 @@ class DatabaseStorage(RemoteStorage):
     allow_overwrite: bool | None = files_option(
         type=bool, help="Another name of ``overwrite``, the one Django's own storage uses."
     )
-    connection_string: str | None = files_option(
+    connection_string: str | None = ConnectionStringOption(
         settings=("DB_FILES_CONNECTION_STRING",),
         type=str,
         secret=True,
         help="How pyodbc connects. Without it one is made of the following.",
-    )
+    )  # type: ignore[assignment]  # as files_option() is typed
     driver: str | None = files_option(
         settings=("DATABASE_ODBC_DRIVER",), type=str, help="The ODBC driver: a name or a path."
     )

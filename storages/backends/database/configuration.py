@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
-from storages.backends.database.connecting import connection_string
+from storages.backends.database.connecting import connection_string, passwords_in
 from storages.errors import OptionError
 from storages.options import Option
 
 if TYPE_CHECKING:
     from storages.backends.database import DatabaseStorage
 
-__all__ = ["FilesOption", "files_option", "server_string"]
+__all__ = ["ConnectionStringOption", "FilesOption", "files_option", "server_string"]
 
 
 class FilesOption(Option):
@@ -32,6 +32,14 @@ class FilesOption(Option):
     def places(self) -> str:
         """Where a user may set the option, for messages."""
         return f"DB_FILES[{self.name!r}] or {super().places}"
+
+
+class ConnectionStringOption(FilesOption):
+    """How pyodbc connects: neither the whole nor the password in it may be seen."""
+
+    def secret_parts(self, value: Any) -> list[Any]:
+        """Return the string, and its password by itself."""
+        return [value, *passwords_in(value)] if isinstance(value, str) else [value]
 
 
 def files_option(*, settings: tuple[str, ...] = (), **declared: Any) -> Any:

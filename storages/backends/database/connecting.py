@@ -17,7 +17,7 @@ from storages.errors import OptionError, StorageError, Unavailable
 from storages.libraries import library
 from storages.retry import timeout
 
-__all__ = ["Session", "connection_string", "open_session", "secrets_in"]
+__all__ = ["Session", "connection_string", "open_session", "passwords_in", "secrets_in"]
 
 # What the drivers that ignore ODBC's own time limits call theirs, by part of the driver's name.
 # (PostgreSQL's are set by SQL, see the dialects.)
@@ -55,18 +55,24 @@ def _pairs(text: str) -> dict[str, str]:
     return {key.upper(): value for key, value in _PAIR.findall(text)}
 
 
+def passwords_in(text: str) -> list[str]:
+    """Return the passwords of a connection string, as written and as meant."""
+    found = []
+    for key, value in _pairs(text).items():
+        if key in {"PWD", "PASSWORD"}:
+            plain = value[1:-1].replace("}}", "}") if value.startswith("{") else value
+            found += [value, plain]
+    return found
+
+
 def secrets_in(text: str) -> list[re.Pattern[str]]:
     """Return what finds the passwords of a connection string, as written and as meant.
 
     A driver that stumbles over a password may show a piece of it, so the pieces count too, as
     words of their own.
     """
-    whole, pieces = {text}, set()
-    for key, value in _pairs(text).items():
-        if key in {"PWD", "PASSWORD"}:
-            plain = value[1:-1].replace("}}", "}") if value.startswith("{") else value
-            whole |= {value, plain}
-            pieces |= {*re.split(r"[;{}=\s]+", plain)} - whole
+    whole = {text, *passwords_in(text)}
+    pieces = {p for plain in passwords_in(text) for p in re.split(r"[;{}=\s]+", plain)} - whole
     found = [re.escape(secret) for secret in whole if len(secret) >= _SHORTEST]
     found += [rf"\b{re.escape(piece)}\b" for piece in pieces if len(piece) >= _SHORTEST]
     return [re.compile(pattern) for pattern in sorted(found, key=len, reverse=True)]

@@ -21,6 +21,7 @@ from storages.errors import (
     Unavailable,
 )
 from storages.libraries import library
+from storages.redact import forget_variables
 
 __all__ = ["DUPLICATE", "code_of", "is_refusal", "translating"]
 
@@ -87,6 +88,7 @@ def translating() -> Iterator[None]:
     except bson.BSONError as error:
         raise Corrupt(_text(error)) from error
     except pymongo.PyMongoError as error:
+        forget_variables(error)  # the credentials are among them
         raise _failure(error) from error
 
 

@@ -120,7 +120,7 @@ class Connector:
         before: list[Any] = []
         client = paramiko.SSHClient()
         try:
-            with _translated(paramiko, params, self.connect_timeout):
+            with _translated(paramiko, params.get("username"), self.connect_timeout):
                 self._log_in(paramiko, client, self.host, params, before)
                 channel = client.get_transport().open_session(timeout=self._patience)
                 channel.settimeout(self._patience)
@@ -268,7 +268,7 @@ def _parsed_key(paramiko: Any, key: str, passphrase: str | None) -> Any:
 
 
 @contextmanager
-def _translated(paramiko: Any, params: Mapping[str, Any], timeout: float) -> Iterator[None]:
+def _translated(paramiko: Any, username: str | None, timeout: float) -> Iterator[None]:
     """Turn what can happen on the way into our errors. Neither shows what we logged in with."""
     until = time.monotonic() + retry.timeout(timeout)
     try:
@@ -282,7 +282,7 @@ def _translated(paramiko: Any, params: Mapping[str, Any], timeout: float) -> Ite
         if (is_login and _CUT_OFF not in str(error)) or str(error) == _NOTHING_TO_TRY:
             if "timeout" in str(error).lower():
                 raise Timeout("The login took too long.") from error
-            user = params.get("username") or getpass.getuser()
+            user = username or getpass.getuser()
             raise _LoginError(
                 f"The server refused to log in {user!r}: {error}".rstrip(".") + ".",
                 "Check params: username, password, key_filename.",

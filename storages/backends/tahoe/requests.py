@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any, ClassVar
+
+from django.views.decorators.debug import sensitive_variables
 
 from storages.backends.tahoe import caps
 from storages.backends.tahoe.directories import Directories, directories
@@ -82,11 +84,10 @@ class TahoeRequests(TahoeOptions):
     def _url_at(self, cap: str) -> str:
         return f"{self.tahoe_base_url}uri/{quoted(cap)}"
 
-    @contextmanager
-    def _described(self, url: str) -> Iterator[Description]:
+    @sensitive_variables("url")
+    def _described(self, url: str) -> AbstractContextManager[Description]:
         """Give what the gateway tells of a file or directory; the block reads what it wants."""
-        with self._stream("GET", f"{url}?t=json") as answer:
-            yield Description(answer.read_block)
+        return _describing(self._stream("GET", f"{url}?t=json"))
 
     def _file(self, key: str) -> dict[str, Any]:
         """Return what the gateway tells of a file. Raises NotFound, IsADirectory."""
@@ -222,6 +223,12 @@ class TahoeRequests(TahoeOptions):
 
     def _clean(self, text: str) -> str:
         return caps.without_caps(super()._clean(text))
+
+
+@contextmanager
+def _describing(answer: Answer) -> Iterator[Description]:
+    with answer:
+        yield Description(answer.read_block)
 
 
 def _as(kind: type[StorageError], error: StorageError, hint: str) -> StorageError:
