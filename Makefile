@@ -11,12 +11,13 @@ servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe se
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-gridfs bench-http bench-static bench-serving clean
+.PHONY: help demo test faults guarantees lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-gridfs bench-http bench-static bench-serving clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
 	@echo "make test   all tests, with the servers that they need (ARGS=... for pytest, JOBS=$(JOBS))"
 	@echo "make faults  every fault, race and made-up input, for hours (ARGS=... for pytest, JOBS=$(JOBS))"
+	@echo "make guarantees  what the tests show of each backend, for the documentation (ARGS=... for pytest)"
 	@echo "make lint   ruff, its formatter, mypy"
 	@echo "make docs   the documentation, in docs/_build/html"
 	@echo "make bench  memory and speed of each backend (ARGS=...)"
@@ -45,6 +46,12 @@ faults:
 	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/npm.py $(npm_servers)
 	@STORAGES_STRESS=full $(run) -m pytest --numprocesses $(JOBS) --dist loadfile tests/faults tests/stress $(ARGS)
+
+guarantees:
+	@$(PYTHON) tools/debian.py
+	@$(PYTHON) tools/environment.py dev $(servers)
+	@$(PYTHON) tools/npm.py $(npm_servers)
+	@$(run) -m pytest -p tests.guarantees --numprocesses $(JOBS) --dist loadfile tests/contract tests/stress tests/faults $(ARGS)
 
 lint:
 	@$(PYTHON) tools/environment.py lint

@@ -25,7 +25,7 @@ author = "the django-storages maintainers"
 project_copyright = author
 release = version = __version__
 
-extensions = ["sphinx.ext.autodoc", "storage_options"]
+extensions = ["sphinx.ext.autodoc", "guarantees", "storage_options"]
 exclude_patterns = ["_build", "examples"]
 html_theme = "furo"
 html_title = f"django-storages {release}"
