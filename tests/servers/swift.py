@@ -85,8 +85,11 @@ class Swift(Server):
         ]
 
     def is_ready(self) -> bool:
-        """Whether both proxies know the account."""
+        """Whether every server listens, and both proxies know the account."""
         try:
+            # A proxy that does not reach one would shun it for a while.
+            for port in self._ports.values():
+                socket.create_connection((HOST, port), timeout=5).close()
             for port in (self.port, self.bare_port):
                 token = self._authenticate(port)
                 request = urllib.request.Request(
