@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from django.views.decorators.debug import sensitive_variables
 
-from storages.errors import Corrupt, Unavailable
+from storages.errors import Corrupt, StorageError, Unavailable
 from storages.staging import BLOCK
 
 if TYPE_CHECKING:
@@ -192,9 +192,9 @@ class RangeReader(io.RawIOBase):
     def _read(self, view: memoryview) -> int:
         try:
             count = self._read_here(view)
-        except Unavailable:
+        except Unavailable as error:
             self._drop()
-            count = self._read_here(view)
+            count = self._read_again(view, error)
         if count == 0:
             self._drop()
             count = self._read_here(view)
@@ -206,6 +206,15 @@ class RangeReader(io.RawIOBase):
         if self._position >= self.stat.size and not hasattr(self._reader, "seek"):
             self._drop()
         return count
+
+    def _read_again(self, view: memoryview, broken: Unavailable) -> int:
+        try:
+            return self._read_here(view)
+        except StorageError as error:
+            # That the deadline has passed, say, has no cause but what has taken the time.
+            if error.__cause__ is None:
+                raise error from broken
+            raise
 
     def on_disk(self) -> io.FileIO | None:
         """Return the file on this disk that is read, standing where this stands, if there is one.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from storages.errors import Corrupt
+from storages.errors import Corrupt, Timeout, Unavailable
 from storages.readers import RangeReader, Stat
+from storages.retry import deadline
 from storages.testing import MemoryStorage
 
 
@@ -38,3 +39,16 @@ def test_nothing_is_read_on_after_damage() -> None:
             raw.read(5)
     raw.seek(5)
     assert raw.read(5) == b"wrong"
+
+
+def test_why_the_deadline_has_passed() -> None:
+    """That reading cannot go on in time has a cause: what it was that broke off."""
+
+    class Breaking(Damaged):
+        def readinto(self, buffer: memoryview, /) -> int:
+            raise Unavailable("It broke off.")
+
+    raw = RangeReader(MemoryStorage(), "a.bin", Breaking())
+    with deadline(0), pytest.raises(Timeout) as caught:
+        raw.read(5)
+    assert isinstance(caught.value.__cause__, Unavailable)

@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile
 
 import storages
 from storages import events, retry
-from storages.base import Reader, RemoteStorage, Stat
+from storages.base import Entry, Reader, RemoteStorage, Stat
 from storages.errors import AlreadyExists, Corrupt, NotFound, PermissionDenied, Timeout, Unavailable
 from storages.retry import Retry, deadline
 from storages.staging import Source
@@ -43,6 +43,12 @@ class Flaky(MemoryStorage):
         self.fail("before write")
         super()._write(key, source, overwrite=overwrite)
         self.fail("after write")
+
+    def _list(self, prefix: str) -> Iterator[Entry]:
+        self.fail("list")
+        for entry in super()._list(prefix):
+            yield entry
+            self.fail("entry")
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
         self.fail("open_read")
@@ -333,3 +339,23 @@ def test_a_creation_that_never_succeeds_is_not_begun_anew() -> None:
     with pytest.raises(Unavailable) as caught:
         retry.repeat_creation(Retry(attempts=2, backoff=0.001), create, lambda: False)
     assert caught.value.final
+
+
+@pytest.mark.parametrize("operation", ["list", "entry"])
+def test_a_listing_that_breaks_off(operation: str) -> None:
+    """It is begun anew, as often as retry says, wherever it broke off; no name comes twice."""
+    flaky = Flaky(place=operation)
+    for name in ("d/a.txt", "d/b.txt", "d/c/x.txt"):
+        flaky.save(name, ContentFile(b"x"))
+    flaky.plan[operation] = [Unavailable()]
+    directories, files = flaky.listdir("d")
+    assert (directories, sorted(files)) == (["c"], ["a.txt", "b.txt"])
+    assert not flaky.plan[operation]
+    flaky.plan[operation] = [None, Unavailable()]
+    (_, directories, files), (_, _, below) = flaky.walk("d")
+    assert (directories, sorted(files), below) == (["c"], ["a.txt", "b.txt"], ["x.txt"])
+    assert not flaky.plan[operation]
+    flaky.plan[operation] = [Unavailable()] * 10
+    with pytest.raises(Unavailable):
+        flaky.listdir("d")
+    assert len(flaky.plan[operation]) == 7
