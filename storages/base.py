@@ -7,15 +7,14 @@ ours, operations are retried and told about, uploads are staged, names are given
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from storages import names
+from storages import names, turns
 from storages.aio import AsyncTwins
 from storages.errors import (
     AlreadyExists,
@@ -24,11 +23,10 @@ from storages.errors import (
     NotADirectory,
     NotFound,
     StorageError,
-    Unavailable,
 )
 from storages.files import Mode, StorageFile
 from storages.readers import ChunkReader, Entry, Reader, Stat
-from storages.retry import Retry, sleep
+from storages.retry import Retry
 from storages.saving import SavingStorage
 from storages.staging import BLOCK, Source, is_temporary, staged
 
@@ -81,18 +79,32 @@ class BaseStorage(AsyncTwins, SavingStorage):
     def _publish(self, key: str, source: Source, action: str, base: Stat | None) -> None:
         """Store what a writer has written; ``base`` is the version it began with."""
         if base is not None and base.version is not None:
+            self._update(key, source, base.version)
+        elif action == "a" and base is None:
+            try:
+                self._put(key, source, overwrite=False)
+            except AlreadyExists as error:
+                raise self._changed(key) from error
+        else:
+            self._put(key, source, overwrite=action != "x")
+
+    def _update(self, key: str, source: Source, version: str) -> None:
+        """Replace a file that must still be that version; raise Changed."""
+        # Nobody else updates it between the look and the writing, on this machine.
+        with turns.taking("update", key):
             now = self._stat_or_none(key)
-            if now is None or now.version != base.version:
-                raise Changed(
-                    "The file was changed by somebody else while it was being updated.",
-                    operation="write",
-                    name=key,
-                    storage=repr(self),
-                    hint="Open it again and repeat the change.",
-                )
-        # Nothing may have appeared meanwhile under a name that x or a new a-file wants to create.
-        create = action == "x" or (action == "a" and base is None)
-        self._put(key, source, overwrite=not create)
+            if now is None or now.version != version:
+                raise self._changed(key)
+            self._put(key, source, overwrite=True)
+
+    def _changed(self, key: str) -> Changed:
+        return Changed(
+            "The file was changed by somebody else while it was being updated.",
+            operation="write",
+            name=key,
+            storage=repr(self),
+            hint="Open it again and repeat the change.",
+        )
 
     # ---------------------------------------------------------------- reading
 
@@ -200,25 +212,11 @@ class BaseStorage(AsyncTwins, SavingStorage):
 
     def listdir(self, path: str = "") -> tuple[list[str], list[str]]:
         """Return the names of the directories and the names of the files in a directory."""
-        return self._listed(lambda: self.scandir(path))
-
-    def _listed(self, begin: Callable[[], Iterator[Entry]]) -> tuple[list[str], list[str]]:
-        """Return the names of a listing's directories and files; begin anew if it breaks off."""
-        attempt = 0
-        while True:
-            attempt += 1
-            directories: list[str] = []
-            files: list[str] = []
-            entries = begin()  # which is repeated by itself
-            try:
-                for entry in entries:
-                    (directories if entry.is_dir else files).append(entry.name)
-            except Unavailable as error:
-                pause = self.retry.pause(attempt, error)
-                if pause is None or not sleep(pause):
-                    raise
-            else:
-                return directories, files
+        directories: list[str] = []
+        files: list[str] = []
+        for entry in self.scandir(path):
+            (directories if entry.is_dir else files).append(entry.name)
+        return directories, files
 
     def walk(self, top: str = "") -> Iterator[tuple[str, list[str], list[str]]]:
         """Yield ``(directory, its directories, its files)`` for ``top`` and all below, top down.
@@ -230,8 +228,11 @@ class BaseStorage(AsyncTwins, SavingStorage):
         waiting = [start]
         while waiting:
             key = waiting.pop()
+            directories: list[str] = []
+            files: list[str] = []
             try:
-                directories, files = self._listed(functools.partial(self._entries, key))
+                for entry in self._entries(key):
+                    (directories if entry.is_dir else files).append(entry.name)
             except NotFound:
                 if key == start:
                     raise

@@ -162,11 +162,12 @@ class LocalStorage(BaseStorage, FileSystemStorage):
         with _looking_up():
             try:
                 path.unlink()
-            except OSError:
+            except (IsADirectoryError, PermissionError) as error:
                 # What systems say to unlink() of a directory differs.
-                if path.is_symlink() or not path.is_dir():
-                    raise
-                path.rmdir()
+                try:
+                    path.rmdir()
+                except NotADirectoryError:
+                    raise error from None
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         path = self._path(prefix)

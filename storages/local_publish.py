@@ -61,10 +61,16 @@ class Publisher:
         what else the disk says. As after any other exception, nothing has changed then.
         """
         _check(target, overwrite=overwrite)
-        for _ in range(_ATTEMPTS):
-            if self._published(target, source, overwrite=overwrite):
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self._publish(target, source, overwrite=overwrite)
+            except FileNotFoundError:
+                # The directory went, and may be there again: by another save that failed, or by a
+                # delete.
+                if source.failure is not None or not left:
+                    raise
+            else:
                 return
-        raise _error(errno.ENOENT, target.parent)
 
     def symlink(self, points_to: Path, target: Path, *, overwrite: bool) -> bool:
         """Make ``target`` a symbolic link; False: not possible here. Errors as for ``publish``."""
@@ -90,6 +96,18 @@ class Publisher:
         """Give the file ``path`` the name ``target``; errors as for ``publish``."""
         identity = _identity(path)
         _check(target, overwrite=overwrite)
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self._move(path, target, overwrite=overwrite, identity=identity)
+            except FileNotFoundError:
+                if _identity(path) is None or not left:
+                    raise
+            else:
+                return
+
+    def _move(
+        self, path: Path, target: Path, *, overwrite: bool, identity: tuple[int, int] | None
+    ) -> None:
         with self._directory(target.parent):
             _give_name(path, target, overwrite=overwrite, identity=identity)
             if not overwrite:
@@ -98,16 +116,6 @@ class Publisher:
                 except OSError:
                     _discard(target)
                     raise
-
-    def _published(self, target: Path, source: Source, *, overwrite: bool) -> bool:
-        """Publish once; False: another save failed, and took the directory away under this one."""
-        try:
-            self._publish(target, source, overwrite=overwrite)
-        except FileNotFoundError:
-            if source.failure is not None or target.parent.is_dir():
-                raise
-            return False
-        return True
 
     def _publish(self, target: Path, source: Source, *, overwrite: bool) -> None:
         with self._directory(target.parent) as directory:
@@ -238,11 +246,15 @@ class Publisher:
         except FileNotFoundError:
             return False
         except OSError as error:
-            if path.is_dir():  # made by another, or a mount point that refuses otherwise
-                return True
-            if isinstance(error, FileExistsError):
-                raise _error(errno.ENOTDIR, path) from error
-            raise
+            # Asked once, because it may come and go.
+            found = _mode(path)
+            if found is not None and stat.S_ISDIR(found):
+                return True  # made by another, or a mount point that refuses otherwise
+            if not isinstance(error, FileExistsError):
+                raise
+            if found is None and not path.is_symlink():
+                return False  # made by another, and deleted since
+            raise _error(errno.ENOTDIR, path) from error
         made.append(path)
         if mode is not None:
             # Past the umask, and without losing the set-group-id bit that the parent passed on.
@@ -309,6 +321,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return (found.st_dev, found.st_ino)
+
+
+def _mode(path: Path) -> int | None:
+    """Return the kind and mode of what is there, or None when nothing is."""
+    try:
+        return path.stat().st_mode
+    except PermissionError:
+        raise
+    except OSError:  # also a link that leads to itself
+        return None
 
 
 def _error(number: int, path: Path) -> OSError:

@@ -48,6 +48,10 @@ class Capabilities:
     """Whether ``copy`` and ``move`` work. False: they raise NotImplementedError, because a name
     cannot be chosen."""
 
+    moves_in_one_step: ClassVar[bool] = True
+    """Whether ``move`` to a free name renames in one step. False: for a moment the file has both
+    names, and what is saved under the old one in that moment is deleted."""
+
     forgets_deleted: ClassVar[bool] = True
     """Whether a deleted file cannot be read any more. False: it does not exist, but its content
     may be there until it is collected."""

@@ -76,16 +76,7 @@ class MemoryStorage(BaseStorage):
         global _writes  # noqa: PLW0603 - versions must differ between all places and objects
         content = b"".join(source.chunks())
         with _lock:
-            parent = key.rpartition("/")[0]
-            while parent:
-                if parent in self._files:
-                    raise NotADirectory(f"{parent!r} is a file.")
-                parent = parent.rpartition("/")[0]
-            if self._is_dir(key):
-                raise IsADirectory if overwrite else AlreadyExists
-            before = self._files.get(key)
-            if before is not None and not overwrite:
-                raise AlreadyExists
+            before = self._check(key, overwrite=overwrite)
             _writes += 1
             now = datetime.now(timezone.utc)
             self._files[key] = _File(
@@ -99,11 +90,32 @@ class MemoryStorage(BaseStorage):
                 ),
             )
 
+    def _check(self, key: str, *, overwrite: bool) -> _File | None:
+        """Return what is to be replaced; refuse what cannot be."""
+        parent = key.rpartition("/")[0]
+        while parent:
+            if parent in self._files:
+                raise NotADirectory(f"{parent!r} is a file.")
+            parent = parent.rpartition("/")[0]
+        if self._is_dir(key):
+            raise IsADirectory if overwrite else AlreadyExists
+        before = self._files.get(key)
+        if before is not None and not overwrite:
+            raise AlreadyExists
+        return before
+
     def _remove(self, key: str) -> None:
         with _lock:
             if self._is_dir(key):
                 raise DirectoryNotEmpty
             self._file(key)
+            del self._files[key]
+
+    def _move(self, key: str, target: str, *, overwrite: bool) -> None:
+        with _lock:
+            file = self._file(key)
+            self._check(target, overwrite=overwrite)
+            self._files[target] = file
             del self._files[key]
 
     def _list(self, prefix: str) -> Iterator[Entry]:

@@ -17,13 +17,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.test import override_settings
 
+from storages import turns
 from storages.backends.cloudfiles import (
     CloudFilesStorage,
     CloudFilesStorageFile,
     ThreadSafeCloudFilesStorage,
     cloudfiles_upload_to,
     requests,
-    turns,
 )
 from storages.errors import (
     AlreadyExists,
@@ -466,7 +466,7 @@ def test_processes_take_turns(tmp_path: Path) -> None:
     """Another process waits, too; and the lock of one that is killed is free at once."""
     code = (
         "import django, sys, time; from django.conf import settings; settings.configure()\n"
-        "from storages.backends.cloudfiles import turns\n"
+        "from storages import turns\n"
         "with turns.taking('server', 'name'):\n"
         "    print('mine', flush=True); time.sleep(600)"
     )

@@ -78,6 +78,7 @@ class Local(ContractCase):
     real_directories = True
     directory_removed_with_last_file = False
     supports_times = frozenset({"modified", "created", "accessed"})
+    moves_in_one_step = False  # a link to the new name, then the old one goes
     has_paths = True
     in_memory = True
 

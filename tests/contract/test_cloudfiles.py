@@ -37,6 +37,7 @@ class CloudFilesPlace(ContractCase):
     nests_in_files = True
     deletes_files_only = True
     lists_missing_as_empty = True
+    moves_in_one_step = False
     keeps_content_type = True
     integrity = "md5"
     client_library = "requests"

@@ -28,6 +28,7 @@ class CouchDBPlace(ContractCase):
     max_component = None
     nests_in_files = True
     deletes_files_only = True
+    moves_in_one_step = False
     # It always has URLs, and of its own kind.
     has_urls = False
     keeps_content_type = True

@@ -44,6 +44,7 @@ class S3Place(ContractCase):
     nests_in_files = True
     deletes_files_only = True
     lists_missing_as_empty = True
+    moves_in_one_step = False
     # It always has URLs, and of its own kind: tests/backends/test_s3_urls.py.
     has_urls = False
     keeps_content_type = True

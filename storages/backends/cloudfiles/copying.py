@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from storages import retry
-from storages.backends.cloudfiles import large, turns
+from storages import retry, turns
+from storages.backends.cloudfiles import large
 from storages.backends.cloudfiles.reading import length_of
 from storages.errors import AlreadyExists
 from storages.http import Answer, quoted

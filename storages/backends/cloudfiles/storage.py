@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.checks import CheckMessage
 
-from storages import names, retry
-from storages.backends.cloudfiles import checks, copying, deleting, large, reading, turns
+from storages import names, retry, turns
+from storages.backends.cloudfiles import checks, copying, deleting, large, reading
 from storages.backends.cloudfiles.requests import LONGEST_KEY, NameTooLong
 from storages.backends.cloudfiles.urls import SwiftURLs
 from storages.errors import (

@@ -1,9 +1,11 @@
-"""Savers of one name take turns, on one machine.
+"""Who changes one file takes turns with others, on one machine, where the store does not see to it.
 
-Swift compares ``If-None-Match: *`` with what is stored when an upload begins, not when it ends: of
-two uploads of a new name that overlap both are accepted, and the later one replaces the other. So
-the threads and processes of one machine upload a name one after the other; each holds a lock on
-an empty file in the temporary directory meanwhile. The lock goes with the process that holds it.
+Of two that update a file (modes a and r+), both would find it as they have read it, and the later
+one would replace what the other has written. And Swift compares ``If-None-Match: *`` with what is
+stored when an upload begins, not when it ends: of two uploads of a new name that overlap both are
+accepted, and the later one replaces the other. So the threads and processes of one machine do that
+one after the other; each holds a lock on an empty file in the temporary directory meanwhile. The
+lock goes with the process that holds it.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ _threads = [threading.Lock() for _ in range(_LOCKS)]
 def taking(*name: str) -> Iterator[None]:
     """Let one thread of all processes of this user at a time do what is inside, for one name.
 
-    ``name`` is what makes it one of its kind: the server, the container, the key. Raises Timeout.
+    ``name`` is what makes it one of its kind: the server, the container, the key. Others may have
+    to wait for it, too. Raises Timeout.
     """
     digest = hashlib.sha256("\0".join(name).encode()).digest()
     number = int.from_bytes(digest[:4], "big") % _LOCKS
