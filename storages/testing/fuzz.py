@@ -1,6 +1,7 @@
 """Made-up names, for every public method.
 
-Whatever text is given as a name: it is refused, or it is the name of a file like any other.
+Whatever text is given as a name: it is refused, or it is the name of a file like any other. And
+made-up histories, on a storage whose calls fail now and then.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from django.core.files.base import ContentFile
 from hypothesis import strategies as st
 
 from storages import names as judge
+from storages.base import RemoteStorage
 from storages.errors import StorageError
 from storages.testing.case import listing_of
 from storages.testing.made_up import made_up_names, repeated, some_alike
 from storages.testing.methods import NAMES, MethodsCase, public_methods
+from storages.testing.model import interrupted, run_model
 
 __all__ = ["FuzzContract"]
 
@@ -150,6 +153,23 @@ class FuzzContract(MethodsCase):
             self.assertEqual(self.all_names(), set())
 
         self.repeated(some_alike(), check)
+
+    def test_O02_random_histories_with_failures(self) -> None:
+        """Where calls fail now and then, and are tried again, nobody notices."""
+        self.needs("lists")
+        if not isinstance(self.storage, RemoteStorage):
+            self.not_applicable("the storage tries nothing again: it is on no network")
+        examples = 20 * self.model_examples if self.full else 2
+        with interrupted(self.storage, 7) as fired:
+            run_model(self, examples, steps=60 if self.full else 25, derandomize=not self.full)
+        self.assertGreater(sum(fired.values()), 5)
+
+    def test_O02_long_random_histories(self) -> None:
+        """Many histories, and long ones, leave the storage as they leave a dict."""
+        self.needs("lists")
+        if not self.full:
+            self.not_applicable("the quick pass has the short histories of the contract")
+        run_model(self, 20 * self.model_examples, steps=100)
 
     def is_parent(self, name: str, files: Iterable[str]) -> bool:
         """Whether one of ``files`` is below ``name``."""

@@ -7,8 +7,12 @@ shortest history that shows it. This module needs hypothesis; the others do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
+from unittest import mock
 
 from django.core.files.base import ContentFile
 from hypothesis import HealthCheck, Phase, settings
@@ -21,11 +25,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from storages.errors import StorageError
+from storages.errors import StorageError, Unavailable
+from storages.retry import Retry
 from storages.testing.case import ContractCase, listing_of
 from storages.testing.sources import Failing, SourceFailure, Unseekable
 
-__all__ = ["StorageMachine", "run_model"]
+__all__ = ["StorageMachine", "interrupted", "run_model"]
 
 # Few, so that histories meet: one like another, one below another, one deep, one odd. Not of the
 # letters a-f: storages that name files after hashes make directories of those.
@@ -188,7 +193,10 @@ class StorageMachine(RuleBasedStateMachine):
     @rule(data=st.data(), start=st.floats(0, 1.1), length=st.integers(0, 100_000))
     def read_range(self, data: st.DataObject, start: float, length: int) -> None:
         """Read a part of a file, and then the rest."""
-        name = self.existing(data)
+        self.compare_range(self.existing(data), start, length)
+
+    def compare_range(self, name: str, start: float, length: int) -> None:
+        """Read a file from there, and from a place before that."""
         content = self.files[name]
         offset = int(len(content) * start)
         with self.storage.open(name) as file:
@@ -198,6 +206,25 @@ class StorageMachine(RuleBasedStateMachine):
             back = min(offset, len(content)) // 2
             file.seek(back)
             assert file.read(length) == content[back : back + length]
+
+    @precondition(lambda self: self.case.opens_for_writing and self.files)
+    @rule(data=st.data(), seed=SEEDS, size=SIZES, length=st.integers(0, 70_000))
+    def replace_while_reading(self, data: st.DataObject, seed: int, size: int, length: int) -> None:
+        """Replace a file that is being read: the reader gets the old one, or an error of ours."""
+        name, content = self.existing(data), self.content(seed, size)
+        old = self.files[name]
+        with self.storage.open(name) as file:
+            assert file.read(length) == old[:length]
+            with self.storage.open(name, "wb") as other:
+                other.write(content)
+            self.files[name] = content
+            try:
+                rest = file.read()
+            except OSError as error:
+                assert isinstance(error, StorageError) or not self.case.extended
+            else:
+                assert rest == old[length:]
+        self.compare_range(name, 0.5, length)
 
     @precondition(lambda self: self.case.extended and self.files)
     @rule(data=st.data(), name=NAMES, overwrite=st.booleans(), move=st.booleans())
@@ -252,6 +279,40 @@ class StorageMachine(RuleBasedStateMachine):
         assert self.case.read(name) == self.files[name]
         assert self.storage.size(name) == len(self.files[name])
 
+    @precondition(lambda self: self.case.extended)
+    @rule(directory=st.sampled_from(["", "/p", "/p/q", "/o", "/q"]))
+    def scan(self, directory: str) -> None:
+        """Look at a directory and all below it, in each of the ways that there are."""
+        top = self.top + directory
+        below = {name: data for name, data in self.files.items() if name.startswith(f"{top}/")}
+        try:
+            entries = list(self.storage.scandir(top))
+            walked = list(self.storage.walk(top))
+            scanned = dict(self.storage.scantree(top))
+        except (FileNotFoundError, NotADirectoryError):
+            assert not below
+            return
+        told = {f"{top}/{entry.name}": entry.stat for entry in entries if not entry.is_dir}
+        assert set(told) == {f"{top}/{name}" for name in listing_of(below, top)[1]}
+        assert {f"{place}/{name}" for place, _, names in walked for name in names} == set(below)
+        assert set(scanned) == set(below)
+        for name, stat in [*told.items(), *scanned.items()]:
+            assert stat is None or stat.size == len(below[name]), name
+
+    @precondition(lambda self: self.case.extended)
+    @rule(name=NAMES)
+    def ask(self, name: str) -> None:
+        """Ask about a name that may be a file, nothing, or a directory."""
+        name = f"{self.top}/{name}"
+        try:
+            stat = self.storage.stat(name)
+        except StorageError as error:
+            assert name not in self.files
+            # An empty directory that is left over is one too.
+            assert isinstance(error, (FileNotFoundError, IsADirectoryError))
+        else:
+            assert stat.size == len(self.files[name])
+
     @invariant()
     def listings_agree(self) -> None:
         """Every directory lists what the model has there (and perhaps empty directories)."""
@@ -277,6 +338,39 @@ class StorageMachine(RuleBasedStateMachine):
             assert self.case.read(name) == content, name
         for name in self.files:
             self.storage.delete(name)
+
+
+@contextmanager
+def interrupted(storage: Any, number: int) -> Iterator[Counter[str]]:
+    """Let each ``number``-th call of a hook fail for a while: once before it runs, once after.
+
+    The storage is to try again. Gives how often each hook has failed, and how.
+    """
+    fired: Counter[str] = Counter()
+    calls = itertools.count(1)
+
+    def failing(name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **given: Any) -> Any:
+            at = next(calls)
+            if at % number == 0:
+                fired[f"{name} not called"] += 1
+                raise Unavailable("The connection broke.")
+            result = hook(*args, **given)
+            if at % number == number // 2 and name in {"_write", "_stat"}:
+                fired[f"{name} not answered"] += 1
+                raise Unavailable("The answer was lost.")
+            return result
+
+        return call
+
+    with ExitStack() as stack:
+        # Some have a property of that name.
+        policy = Retry(attempts=5, backoff=0.001)
+        stack.enter_context(mock.patch.object(type(storage), "retry", policy))
+        for name in ("_stat", "_open_read", "_write", "_remove", "_list"):
+            hook = failing(name, getattr(storage, name))
+            stack.enter_context(mock.patch.object(storage, name, hook))
+        yield fired
 
 
 def run_model(

@@ -1,7 +1,5 @@
 """Storages that some names confuse, and the case of the stress that has to find it."""
 
-# ruff: noqa: D102 - the methods are documented where they come from
-
 from __future__ import annotations
 
 import fnmatch
