@@ -7,11 +7,10 @@ threads. The adapter below it has none of that, and its pools are.
 from __future__ import annotations
 
 import http.client
-import io
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 import requests.adapters
@@ -22,11 +21,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import TimeoutError as UrllibTimeout
 
-from storages import retry
 from storages.errors import OptionError, StorageError, Timeout, Unavailable
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from storages.http.incoming import Receiver
 
 __all__ = ["Wire", "environment_proxies", "failure"]
 
@@ -36,62 +32,11 @@ CONNECTIONS = 50
 _request = threading.local()
 
 
-class Incoming(io.RawIOBase):
-    """What comes from a server: waited for, each time, no longer than the deadline leaves.
-
-    A timeout of the socket's would begin anew with each byte of a line that comes slowly.
-    """
-
-    def __init__(self, sock: Any, patience: Callable[[], float]) -> None:
-        super().__init__()
-        self._socket = sock
-        self._patience = patience
-        self._most: float | None = None
-        self._bounded = False
-        # Keeps the socket open for who reads, when the connection has been closed.
-        self._file = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def wait_at_most(self, seconds: float) -> None:
-        """Do not wait longer than that any more."""
-        self._most = seconds
-
-    def readinto(self, buffer: Buffer) -> int | None:
-        """Fill ``buffer`` from the start with what has come. Raises TimeoutError."""
-        bounded = self._most is not None or retry.remaining() is not None
-        if bounded or self._bounded:
-            seconds = self._patience()
-            self._socket.settimeout(seconds if self._most is None else min(seconds, self._most))
-            self._bounded = bounded
-        count: int | None = self._file.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        """Let the socket go."""
-        if not self.closed:
-            self._file.close()
-        super().close()
-
-
-class _Receiver:
-    """A socket, as far as an answer uses it."""
-
-    def __init__(self, sock: Any) -> None:
-        self.incoming = Incoming(sock, _request.patience)
-
-    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - of http.client
-        """Return what the answer is read from."""
-        return io.BufferedReader(self.incoming)
-
-
 class _Response(http.client.HTTPResponse):
     """An answer that lets us at what it is read from."""
 
     def __init__(self, sock: Any, *args: Any, **more: Any) -> None:
-        receiver = _Receiver(sock)
+        receiver = Receiver(sock, _request.patience)
         super().__init__(receiver, *args, **more)  # type: ignore[arg-type] # it calls makefile only
         self.incoming = receiver.incoming
 

@@ -177,7 +177,7 @@ def test_ten_bytes_of_a_large_file_are_few_on_the_wire(server: S3Server) -> None
             known = {connection.sock: received(connection.sock) for connection in idle(storage)}
             with storage.open("big.bin") as file:
                 assert file.read(10) == body[:10]
-                sock = file._raw._reader._stream._raw_stream._fp.fp.raw._sock
+                sock = file._raw._reader._stream._raw_stream._fp.fp.raw._socket
                 assert 10_000 < received(sock) - known.get(sock, 0) < 2 * MiB
 
 

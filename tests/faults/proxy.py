@@ -115,6 +115,12 @@ class TCPProxy:
         """Reset every open connection."""
         self._do(self._reset)
 
+    def abandon(self) -> None:
+        """Close the copies of its sockets that a forked child has: its parent's go on."""
+        ends = [end for connection in self._connections for end in connection.sockets]
+        for each in (*ends, *self._listeners, self._waker, self._wake):
+            each.close()
+
     def wait_fired(self, count: int = 1, within: float = 30.0) -> None:
         """Wait until so many faults have happened; an AssertionError when they do not."""
         with self._changed:

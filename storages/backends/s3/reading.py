@@ -260,7 +260,8 @@ class _Body:
         """Take more from the stream than is wanted, once a good deal of it has been."""
         size = max(wanted, self._block)
         self._block = min(2 * self._block, MOST_AHEAD)
-        self._bound()
+        if retry.remaining() == 0:
+            raise Timeout("The deadline has passed.")
         with translated(self._request):
             data = self._stream.read(min(size, self._left))
         if self._md5 is not None:
@@ -284,17 +285,8 @@ class _Body:
         if self._md5 is not None and self._check is not None:
             self._check(self._md5.hexdigest())
 
-    def _bound(self) -> None:
-        left = retry.remaining()
-        if left is None:
-            return
-        if left == 0:
-            raise Timeout("The deadline has passed.")
-        self._wait_at_most(min(left, self._request.storage.read_timeout))
-
     def _wait_at_most(self, seconds: float) -> None:
         raw = getattr(self._stream, "_raw_stream", None)
         response = getattr(raw, "_fp", None)
-        # Once everything has come the socket is gone, though not all has been read.
         if response is not None and not response.isclosed():
-            self._stream.set_socket_timeout(seconds)
+            response.incoming.wait_at_most(seconds)

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from storages import retry
+from storages.http.incoming import Receiver
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection as Base
@@ -24,10 +27,32 @@ def adapt(client: Any) -> None:
     """Let ``client`` obey deadlines, and receive little of what nobody reads."""
     http_session = client._endpoint.http_session
     _obey_deadlines(http_session)
+    waits = client.meta.config.read_timeout
+
+    class Answer(_Answer):
+        patience = staticmethod(lambda: retry.timeout(waits))
+
     classes = http_session._pool_classes_by_scheme
     for scheme, pool in classes.items():
-        kind = type(pool.ConnectionCls.__name__, (_Slim, pool.ConnectionCls), {})
+        kind = type(
+            pool.ConnectionCls.__name__, (_Slim, pool.ConnectionCls), {"response_class": Answer}
+        )
         classes[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": kind})
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose every byte is waited for no longer than the deadline leaves.
+
+    A timeout of the socket's begins anew with each byte, and so bounds no line or block that comes
+    slowly.
+    """
+
+    patience: Callable[[], float]
+
+    def __init__(self, sock: Any, *args: Any, **more: Any) -> None:
+        receiver = Receiver(sock, self.patience)
+        super().__init__(receiver, *args, **more)  # type: ignore[arg-type] # it calls makefile only
+        self.incoming = receiver.incoming
 
 
 class _Slim(Base):

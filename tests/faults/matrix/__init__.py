@@ -6,13 +6,18 @@ what its service cannot do; ``rows(SceneKind)`` are its experiments, ``perform(r
 
 from __future__ import annotations
 
-from tests.faults.matrix import cuts
+from tests.faults.matrix import answers, clients, cuts, servers
 from tests.faults.matrix.scene import Scene
 from tests.faults.matrix.table import Experiment, Row, Status, perform, rows_for, status
 
 __all__ = ["EXPERIMENTS", "Experiment", "Row", "Scene", "Status", "perform", "rows", "status"]
 
-EXPERIMENTS: list[Experiment] = [*cuts.ROWS]
+EXPERIMENTS: list[Experiment] = [
+    *cuts.ROWS,
+    *answers.ROWS,
+    *servers.ROWS,
+    *clients.ROWS,
+]
 
 
 def rows(kind: type[Scene]) -> list[Row]:

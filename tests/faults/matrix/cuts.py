@@ -84,8 +84,8 @@ def _flip(operation: Operation, times: str) -> Experiment:
             check_stored(scene, after)
             return
         stored = scene.stored()
-        arrived = outcome.value if way == DOWN else stored.pop("new.bin")
-        wanted = operation.result(scene) if way == DOWN else after["new.bin"]
+        arrived = outcome.value if way == DOWN else stored.pop(outcome.value)
+        wanted = operation.result(scene) if way == DOWN else scene.contents[2]
         # Not less than what is declared, either: else the documentation is wrong.
         assert _differing(arrived, wanted) == 1
         assert stored == before

@@ -312,13 +312,13 @@ class Scene:
         return _measured[key]
 
     def restore(self, operation: Operation) -> None:
-        """Put back what the operation has changed."""
-        before, after = operation.before(self), operation.after(self)
+        """Let there be what was before the operation."""
+        before, now = operation.before(self), self.stored()
         with self.storage(direct=True) as storage:
-            for name in (*after, *before):
-                if before.get(name) != after.get(name):
+            for name, held in now.items():
+                if before.get(name) != held:
                     storage.delete(name)
-        self.put({name: held for name, held in before.items() if after.get(name) != held})
+        self.put({name: held for name, held in before.items() if now.get(name) != held})
 
 
 def declared_for(kind: type[Scene], experiment: str) -> Declared | None:

@@ -14,6 +14,7 @@ from tests.servers.s3 import Moto, S3Server
 
 __all__ = ["MotoScene"]
 
+_IN_MEMORY = "moto keeps files in its memory; radosgw does not."
 _UNSIGNED = "moto checks neither signatures nor checksums; radosgw does."
 
 
@@ -90,5 +91,7 @@ class MotoScene(S3Scene):
     kind = Moto
     declared: ClassVar[Mapping[str, Declared]] = {
         "flip.save.*": Declared("unnoticed", _UNSIGNED),
-        "kill.*": Declared("impossible", "moto keeps the files in its memory; see radosgw."),
+        "idle.*": Declared("impossible", "moto keeps no connection open."),
+        "kill.*": Declared("impossible", _IN_MEMORY),
+        "restart.*": Declared("impossible", _IN_MEMORY),
     }
