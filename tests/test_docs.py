@@ -1,26 +1,21 @@
-"""The documentation's code works, and its pages keep their form."""
+"""The documentation's pages keep their form, and what they point to is there."""
 
 from __future__ import annotations
 
-import ast
+import importlib
 import re
-import textwrap
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docutils.core
 import pytest
-from django.test import override_settings
 from django.utils.module_loading import import_string
 
-from storages.testing import MemoryStorage
+from storages import legacy
+from tests.documentation import DOCS, ROOT, TOP, block_with, name_of
 
-ROOT = Path(__file__).resolve().parent.parent
-TOP = [ROOT / "README.rst", ROOT / "CHANGELOG.rst", ROOT / "CONTRIBUTING.rst"]
-DOCS = ROOT / "docs"
-PAGES = [*TOP, *sorted(DOCS.glob("*.rst")), *sorted(DOCS.glob("backends/*.rst"))]
 SHARED = {"index", "local"}  # about several backends
 BACKEND_PAGES = [page for page in sorted(DOCS.glob("backends/*.rst")) if page.stem not in SHARED]
 HEADINGS = [
@@ -34,50 +29,9 @@ HEADINGS = [
 ]
 # Modules that only keep an old path: the page of the backend tells of them.
 ALIASES = {"mogile", "mongodb", "mosso", "s3boto", "s3boto3", "sftpstorage"}
-BLOCK = re.compile(
-    r"^(?P<indent> *)\.\. code-block:: python\n\n(?P<code>(?:(?P=indent) +.*\n|\n)+)", re.MULTILINE
-)
 
 
-def python_blocks(page: Path) -> list[str]:
-    """The page's blocks of Python, dedented."""
-    text = page.read_text(encoding="utf-8")
-    return [textwrap.dedent(found["code"]) for found in BLOCK.finditer(text)]
-
-
-def block_with(page: Path, text: str) -> str:
-    """The one block of the page that has ``text`` in it."""
-    (block,) = (block for block in python_blocks(page) if text in block)
-    return block
-
-
-def names(page: Path) -> str:
-    """Name a page in a test's id."""
-    return page.relative_to(ROOT).as_posix()
-
-
-@pytest.fixture
-def memory() -> Iterator[None]:
-    """A project whose default storage is in memory, and empty."""
-    MemoryStorage().clear()
-    with override_settings(STORAGES={"default": {"BACKEND": "storages.testing.MemoryStorage"}}):
-        yield
-    MemoryStorage().clear()
-
-
-@pytest.mark.parametrize("page", PAGES, ids=names)
-def test_python_blocks_are_python(page: Path) -> None:
-    """Every block that says it is Python compiles."""
-    for block in python_blocks(page):
-        compile(block, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-
-
-def test_python_blocks_are_found() -> None:
-    """The test above looks at something."""
-    assert sum(len(python_blocks(page)) for page in PAGES) > 10
-
-
-@pytest.mark.parametrize("page", TOP, ids=names)
+@pytest.mark.parametrize("page", TOP, ids=name_of)
 def test_top_level_pages_are_plain_restructuredtext(page: Path) -> None:
     """PyPI and GitHub render them: no Sphinx roles, no warnings."""
     warnings = StringIO()
@@ -89,34 +43,25 @@ def test_top_level_pages_are_plain_restructuredtext(page: Path) -> None:
     assert warnings.getvalue() == ""
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.rst", ROOT / "docs/quickstart.rst"], ids=names)
+@pytest.mark.parametrize("page", [ROOT / "README.rst", ROOT / "docs/quickstart.rst"], ids=name_of)
 def test_the_settings_shown_first_can_be_used(page: Path) -> None:
     """Each entry of their STORAGES names a class that takes these options."""
     namespace: dict[str, Any] = {"__file__": str(page)}
-    exec(block_with(page, "STORAGES = {"), namespace)
+    exec(block_with(page, "STORAGES = {").code, namespace)
     storages = namespace["STORAGES"]
     assert set(storages) == {"default", "photos", "staticfiles"}
     for entry in storages.values():
         import_string(entry["BACKEND"])(**entry["OPTIONS"])
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.rst", ROOT / "docs/quickstart.rst"], ids=names)
-@pytest.mark.usefixtures("memory")
-def test_the_methods_shown_first_work(page: Path) -> None:
-    """The block that shows the API runs as it stands."""
-    namespace: dict[str, object] = {}
-    exec(block_with(page, "ContentFile"), namespace)
-    assert namespace["name"] == "reports/may.csv"
-
-
-@pytest.mark.parametrize("page", BACKEND_PAGES, ids=names)
+@pytest.mark.parametrize("page", BACKEND_PAGES, ids=name_of)
 def test_backend_pages_have_the_same_headings(page: Path) -> None:
     """A reader finds the same things at the same place for each backend."""
     found = re.findall(r"^(.+)\n-+$", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert found == HEADINGS
 
 
-@pytest.mark.parametrize("page", BACKEND_PAGES, ids=names)
+@pytest.mark.parametrize("page", BACKEND_PAGES, ids=name_of)
 def test_backend_pages_show_every_option(page: Path) -> None:
     """The table is made from the class of the page's backend."""
     (shown,) = re.findall(r"^\.\. storage-options:: (.+)$", page.read_text(), re.MULTILINE)
@@ -134,3 +79,87 @@ def test_every_backend_has_a_page() -> None:
     readme = (ROOT / "README.rst").read_text(encoding="utf-8")
     listed = set(re.findall(r"^``(\w+)``  ", readme, re.MULTILINE))
     assert backends == {page.stem for page in BACKEND_PAGES} == listed
+
+
+def test_the_table_of_backends_to_choose_from_has_every_backend() -> None:
+    """None is forgotten where people choose."""
+    text = (DOCS / "choosing.rst").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^   \* - :doc:`(\w+) <backends/\w+>`$", text, re.MULTILINE))
+    assert rows == {page.stem for page in BACKEND_PAGES}
+
+
+def test_the_old_paths_are_those_that_are_translated() -> None:
+    """The page about 1.1.4 lists what the code knows."""
+    text = (DOCS / "migrating.rst").read_text(encoding="utf-8")
+    rows = re.findall(r"^``([\w.*]+)`` +``(storages\.backends\.[\w.*]+)``$", text, re.MULTILINE)
+    assert {old: new for old, new in rows if not old.startswith("storages.")} == legacy.MOVED
+
+
+def test_the_modules_of_1_1_4_are_there() -> None:
+    """Each old module that the page lists gives what the new one has."""
+    text = (DOCS / "migrating.rst").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^``(storages\.backends\.\w+)`` +``(storages\.backends\.\w+)``", text, re.MULTILINE
+    )
+    assert {old.rpartition(".")[2] for old, _ in rows} == ALIASES - {"s3boto3"}
+    for old, new in rows:
+        classes = [it for it in vars(importlib.import_module(old)).values() if isinstance(it, type)]
+        assert any(base.__module__.startswith(new) for cls in classes for base in cls.__mro__), old
+
+
+PROOF = re.compile(r"``((?:tests|storages/testing)/[\w/]+\.py)(?:::(\w+))?``")
+PATH = re.compile(
+    r"``((?:\.ci|benchmarks|docs|example|requirements|storages|tests|tools)/[\w./-]*\w/?)``"
+)
+SUBJECTS = [*TOP, *sorted(DOCS.glob("*.rst")), *sorted(DOCS.glob("backends/*.rst"))]
+GENERATED = {"docs/_build/html", "example/var"}
+
+
+@pytest.mark.parametrize("page", SUBJECTS, ids=name_of)
+def test_files_of_the_project_that_are_named_exist(page: Path) -> None:
+    """Also the tests that a page calls its proof."""
+    text = page.read_text(encoding="utf-8")
+    for path in PATH.findall(text):
+        assert (ROOT / path).exists() or path.rstrip("/") in GENERATED, path
+    for path, test in PROOF.findall(text):
+        if test:
+            assert re.search(rf"^ *def {test}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE), (
+                test
+            )
+
+
+def test_every_claim_about_security_has_a_proof_or_a_setting() -> None:
+    """Up to the part that tells what is not protected."""
+    text = (DOCS / "security.rst").read_text(encoding="utf-8")
+    claims = text.partition("What is not protected\n---")[0].split("\n* **")[1:]
+    unproven = [claim for claim in claims if not re.search(r"(?:Tests|Settings?): ", claim)]
+    assert len(claims) > 15
+    # These two say what this package leaves to others.
+    assert len(unproven) == 2
+    assert len(PROOF.findall(text)) > 20
+
+
+# -- links: what leads out of the documentation
+
+LINK = re.compile(r"https?://[^\s`>\"')\]]+")
+EXAMPLES = re.compile(
+    r"https?://(?:[\w*:{}.-]+@)?(?:[\w-]+\.)*(?:example\.com|localhost|127\.0\.0\.1|minio|couchdb\.local)"
+    r"(?::\d+)?(?:/|$)"
+)
+
+
+@pytest.mark.parametrize("page", SUBJECTS, ids=name_of)
+def test_links_are_well_formed(page: Path) -> None:
+    """What is no example is https, of a host that has a name, and ends in no punctuation."""
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        parts = urlsplit(link.rstrip(".,:;}"))
+        assert parts.hostname, link
+        if not EXAMPLES.match(f"{parts.scheme}://{parts.netloc}/"):
+            assert parts.scheme == "https", link
+            assert re.fullmatch(r"(?:[\w{}-]+\.)+[a-z]{2,}", parts.hostname), link
+
+
+def test_links_are_found() -> None:
+    """The test above looks at something."""
+    found = [link for page in SUBJECTS for link in LINK.findall(page.read_text(encoding="utf-8"))]
+    assert len(found) > 30
