@@ -114,20 +114,20 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
         try:
             connection.session.ask(Kind.RMDIR, string(path))
         except Failure as error:
-            if next(self._listed(path), None) is None:
+            if next(self._entries_at(path), None) is None:
                 raise
             raise DirectoryNotEmpty from error
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         path = self._path(prefix) or "."
         try:
-            yield from self._listed(path)
+            yield from self._entries_at(path)
         except NotFound:
             if prefix:
                 raise
             # Nothing has been saved yet: the first save makes the root.
 
-    def _listed(self, path: str) -> Iterator[Entry]:
+    def _entries_at(self, path: str) -> Iterator[Entry]:
         with self._connected() as connection:
             session = connection.session
             with _looking_up():
