@@ -7,7 +7,8 @@ ours, operations are retried and told about, uploads are staged, names are given
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
@@ -23,10 +24,11 @@ from storages.errors import (
     NotADirectory,
     NotFound,
     StorageError,
+    Unavailable,
 )
 from storages.files import Mode, StorageFile
 from storages.readers import ChunkReader, Entry, Reader, Stat
-from storages.retry import Retry
+from storages.retry import Retry, sleep
 from storages.saving import SavingStorage
 from storages.staging import BLOCK, Source, is_temporary, staged
 
@@ -212,11 +214,25 @@ class BaseStorage(AsyncTwins, SavingStorage):
 
     def listdir(self, path: str = "") -> tuple[list[str], list[str]]:
         """Return the names of the directories and the names of the files in a directory."""
-        directories: list[str] = []
-        files: list[str] = []
-        for entry in self.scandir(path):
-            (directories if entry.is_dir else files).append(entry.name)
-        return directories, files
+        return self._listed(lambda: self.scandir(path))
+
+    def _listed(self, begin: Callable[[], Iterator[Entry]]) -> tuple[list[str], list[str]]:
+        """Return the names of a listing's directories and files; begin anew if it breaks off."""
+        attempt = 0
+        while True:
+            attempt += 1
+            directories: list[str] = []
+            files: list[str] = []
+            entries = begin()  # which is repeated by itself
+            try:
+                for entry in entries:
+                    (directories if entry.is_dir else files).append(entry.name)
+            except Unavailable as error:
+                pause = self.retry.pause(attempt, error)
+                if pause is None or not sleep(pause):
+                    raise
+            else:
+                return directories, files
 
     def walk(self, top: str = "") -> Iterator[tuple[str, list[str], list[str]]]:
         """Yield ``(directory, its directories, its files)`` for ``top`` and all below, top down.
@@ -228,11 +244,8 @@ class BaseStorage(AsyncTwins, SavingStorage):
         waiting = [start]
         while waiting:
             key = waiting.pop()
-            directories: list[str] = []
-            files: list[str] = []
             try:
-                for entry in self._entries(key):
-                    (directories if entry.is_dir else files).append(entry.name)
+                directories, files = self._listed(functools.partial(self._entries, key))
             except NotFound:
                 if key == start:
                     raise
