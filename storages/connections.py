@@ -8,6 +8,7 @@ child the parent's connections are left alone: closing one would say goodbye on 
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
 import weakref
@@ -90,8 +91,14 @@ class PerThread(Generic[C]):
         self._slots: weakref.WeakSet[_Slot[C]] = weakref.WeakSet()
         # The garbage collector may give a connection back at any moment, also while this is held.
         self._lock = threading.RLock()
-        self._closer: threading.Timer | None = None
+        self._closer: _Closer | None = None
         _pools.add(self)
+
+    def __del__(self) -> None:
+        # Else a thread would wait for nothing, one for each storage that a request has made.
+        closer: _Closer | None = self.__dict__.get("_closer")
+        if closer is not None:
+            closer.cancel()
 
     @contextmanager
     def get(self) -> Iterator[C]:
@@ -214,9 +221,7 @@ class PerThread(Generic[C]):
 
     def _close_later(self, seconds: float) -> None:
         """Look for idle connections in so many seconds; the lock is held."""
-        # By a weak reference: waiting must not keep a forgotten storage's connections open.
-        self._closer = threading.Timer(seconds, _close_idle, (weakref.ref(self),))
-        self._closer.daemon = True
+        self._closer = _Closer(seconds, self)
         self._closer.start()
 
     def _close_idle(self) -> None:
@@ -272,10 +277,29 @@ class Lease(Generic[C]):
             slot.close()
 
 
-def _close_idle(reference: weakref.ref[PerThread[Any]]) -> None:
-    pool = reference()
-    if pool is not None:
-        pool._close_idle()  # noqa: SLF001
+class _Closer(threading.Thread):
+    """Closes a pool's idle connections in so many seconds, unless it is told to end before."""
+
+    def __init__(self, seconds: float, pool: PerThread[Any]) -> None:
+        super().__init__(daemon=True)
+        self._seconds = seconds
+        # Waiting must not keep a forgotten storage's connections open.
+        self._pool = weakref.ref(pool)
+        # Unlike threading.Timer's event, it may be told by a garbage collection at any moment.
+        self._told: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """Wait, then close."""
+        try:
+            self._told.get(timeout=self._seconds)
+        except queue.Empty:
+            pool = self._pool()
+            if pool is not None:
+                pool._close_idle()  # noqa: SLF001
+
+    def cancel(self) -> None:
+        """End without closing any."""
+        self._told.put(None)
 
 
 # One for all: what is registered is never let go of.
