@@ -29,6 +29,8 @@ extensions = ["sphinx.ext.autodoc", "guarantees", "storage_options"]
 exclude_patterns = ["_build", "examples"]
 html_theme = "furo"
 html_title = f"django-storages {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 # Types are in the source; spelled out in signatures they hide what matters.
 autodoc_typehints = "none"

@@ -18,10 +18,12 @@ from docs._ext.declared import default_of, lines, meaning_of
 from storages.options import Option, options_of
 
 
-def cell(option: Option) -> tuple[str, str, str, str]:
-    """Return the columns of the option's row."""
-    settings = ", ".join(f"``{setting}``" for setting in option.settings) or "\\"
-    return f"``{option.name}``", settings, default_of(option), meaning_of(option)
+def cells(option: Option) -> tuple[list[str], list[str]]:
+    """Return the option's row: its name and settings, its meaning and default."""
+    names = [f"``{option.name}``", *(f"``{setting}``" for setting in option.settings)]
+    default = default_of(option)
+    told = "Required." if option.required else f"Default: {default}"
+    return [f"| {name}" for name in names], [meaning_of(option), "", told]
 
 
 class StorageOptions(SphinxDirective):
@@ -32,17 +34,20 @@ class StorageOptions(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the table."""
         storage = import_string(self.arguments[0])
-        lines = [
+        text = [
             ".. list-table::",
             "   :header-rows: 1",
-            "   :widths: 20 25 15 40",
+            "   :widths: 40 60",
+            "   :class: options",
             "",
         ]
-        rows = [("Option", "Setting", "Default", "Meaning")]
-        rows += [cell(option) for option in options_of(storage).values()]
+        rows = [(["Option, settings"], ["Meaning, default"])]
+        rows += [cells(option) for option in options_of(storage).values()]
         for row in rows:
-            lines += [f"   {'*' if at == 0 else ' '} - {text}" for at, text in enumerate(row)]
-        return self.parse_text_to_nodes("\n".join(lines))
+            for at, (first, *rest) in enumerate(row):
+                text.append(f"   {'*' if at == 0 else ' '} - {first}")
+                text += [f"       {line}".rstrip() for line in rest]
+        return self.parse_text_to_nodes("\n".join(text))
 
 
 class StorageSettings(SphinxDirective):

@@ -7,27 +7,21 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
+from storages import errors
 from storages.base import BaseStorage, ChunkReader, Entry, Reader, Source, Stat
-from storages.errors import (
-    AlreadyExists,
-    Changed,
-    Corrupt,
-    DirectoryNotEmpty,
-    NotFound,
-    TooLarge,
-    Unavailable,
-)
+from storages.flat import PAGE, children
 from storages.names import join_url
 from storages.options import option
 from storages.retry import timeout
 
-TABLE = (
-    "CREATE TABLE IF NOT EXISTS sqlar"
-    " (name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB)"
+COLUMNS = "name TEXT PRIMARY KEY, mode INT, mtime INT, sz INT, data BLOB"
+PAGE_OF_NAMES = (
+    "SELECT name FROM sqlar WHERE name >= ? AND (name > ? OR NOT ?) AND (name < ? OR ? = '')"
+    " ORDER BY name LIMIT ?"
 )
 LIMIT = 16 * 1024 * 1024  # a row goes through memory in one piece
 
@@ -39,71 +33,54 @@ class SqlarStorage(BaseStorage):
     base_url: str | None = option(default=None, type=str, help="What URLs begin with.")
 
     errors: ClassVar[dict[type[BaseException], Any]] = {
-        sqlite3.IntegrityError: AlreadyExists,  # the primary key: the name is taken
-        sqlite3.OperationalError: Unavailable,  # locked, or the file cannot be opened
-        sqlite3.DatabaseError: Corrupt,  # "file is not a database"
+        sqlite3.IntegrityError: errors.AlreadyExists,  # the primary key: the name is taken
+        sqlite3.OperationalError: errors.Unavailable,  # locked, or the file cannot be opened
+        sqlite3.DatabaseError: errors.Corrupt,  # "file is not a database"
     }
 
     def _stat(self, key: str) -> Stat:
-        _, stat = self._row(key)
-        return stat
+        return self._row(key)[1]
 
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
         data, stat = self._row(key)
         if version is not None and version != stat.version:
-            raise Changed
+            raise errors.Changed
         return ChunkReader(stat, [data[offset:]])
 
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
         if source.size > LIMIT:
-            raise TooLarge(f"{source.size} bytes; a file in this archive has at most {LIMIT}.")
-        row = (key, 0o100644, int(time.time()), source.size, source.read())
+            raise errors.TooLarge(f"A file in this archive has at most {LIMIT} bytes.")
+        row = key, 0o100644, int(time.time()), source.size, source.read()
         verb = "REPLACE" if overwrite else "INSERT"
-        with self._connection() as connection:
-            connection.execute(f"{verb} INTO sqlar VALUES (?, ?, ?, ?, ?)", row)
+        self._ask(f"{verb} INTO sqlar VALUES (?, ?, ?, ?, ?)", *row)
 
     def _remove(self, key: str) -> None:
-        with self._connection() as connection:
-            found = connection.execute("DELETE FROM sqlar WHERE name = ?", [key]).rowcount
-        if not found:
-            raise DirectoryNotEmpty if self._is_dir(key) else NotFound
+        if not self._ask("DELETE FROM sqlar WHERE name = ? RETURNING name", key):
+            raise errors.DirectoryNotEmpty if self._is_dir(key) else errors.NotFound
 
     def _list(self, prefix: str) -> Iterator[Entry]:
-        start = f"{prefix}/" if prefix else ""
-        last = None
-        with self._connection() as connection:
-            found = connection.execute(
-                "SELECT name FROM sqlar WHERE substr(name, 1, ?) = ? ORDER BY name",
-                [len(start), start],
-            )
-            for (name,) in found:
-                child, slash, _ = name[len(start) :].partition("/")
-                entry = Entry(child, is_dir=bool(slash))
-                if entry != last:
-                    yield entry
-                last = entry
+        def page(start: str, after: bool, end: str) -> list[tuple[str, Stat | None]]:
+            rows = self._ask(PAGE_OF_NAMES, start, start, after, end, end, PAGE)
+            return [(name, None) for (name,) in rows]
+
+        return children(prefix, page)
 
     def _url_of(self, key: str) -> str:
         return join_url(self.base_url, key) if self.base_url else super()._url_of(key)
 
-    # helpers
-
     def _row(self, key: str) -> tuple[bytes, Stat]:
-        with self._connection() as connection:
-            query = "SELECT mtime, sz, data FROM sqlar WHERE name = ?"
-            row = connection.execute(query, [key]).fetchone()
-        if row is None:
-            raise NotFound
-        modified, size, data = row
+        rows = self._ask("SELECT mtime, sz, data FROM sqlar WHERE name = ?", key)
+        if not rows:
+            raise errors.NotFound
+        modified, size, data = rows[0]
         if len(data) != size:  # `sqlite3 -A` compresses
             data = zlib.decompress(data)
         when = datetime.fromtimestamp(modified, timezone.utc)
         return data, Stat(size, modified=when, version=hashlib.sha256(data).hexdigest())
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        # One per call: nothing to share between threads or to lose in a fork.
+    def _ask(self, statement: str, *values: Any) -> list[Any]:
+        # One connection per call: nothing to share between threads or to lose in a fork.
         connection = sqlite3.connect(self.archive, timeout=timeout(10))
         with closing(connection), connection:  # the inner one commits, or rolls back
-            connection.execute(TABLE)
-            yield connection
+            connection.execute(f"CREATE TABLE IF NOT EXISTS sqlar ({COLUMNS})")
+            return connection.execute(statement, values).fetchall()

@@ -1,4 +1,4 @@
-"""The contract, run for the storage in an SQLite Archive."""
+"""The contract and the stress, run for the storage in an SQLite Archive."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from django.test import SimpleTestCase
 
 from docs.examples.sqlar import SqlarStorage
 from storages.testing import StorageContract
+from storages.testing.case import ContractCase
+from storages.testing.stress import StressContract
 
 
-class SqlarStorageTests(StorageContract, SimpleTestCase):
+class SqlarPlace(ContractCase):
     """What the contract cannot know is declared; nothing is guessed."""
 
     nests_in_files = True  # a key is a key: "a" and "a/b" can both be files
     max_component = None
+    moves_in_one_step = False  # there is no _move: the core copies, then deletes
     bounded_memory = False  # rows go through memory in one piece
 
     def setUp(self) -> None:
@@ -29,3 +32,11 @@ class SqlarStorageTests(StorageContract, SimpleTestCase):
     def make_storage(self, **options: Any) -> SqlarStorage:
         """Return a storage on the same archive, each time."""
         return SqlarStorage(archive=self.archive, **options)
+
+
+class SqlarStorageTests(SqlarPlace, StorageContract, SimpleTestCase):
+    """The whole contract."""
+
+
+class SqlarStressTests(SqlarPlace, StressContract, SimpleTestCase):
+    """The stress; it takes longer, and needs hypothesis."""
