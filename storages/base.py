@@ -357,18 +357,51 @@ class BaseStorage(AsyncTwins, SavingStorage):
             self.stat(key)
             return to
         hook = self._copy if operation == "copy" else self._move
+        attempts = 0
+
+        def transfer() -> Any:
+            nonlocal attempts
+            attempts += 1
+            return hook(key, to, overwrite=overwrite)
+
         try:
-            done = self._call(operation, key, lambda: hook(key, to, overwrite=overwrite))
+            done = self._call(operation, key, transfer)
         except NotADirectory:
             # Below a file there is nothing to copy. Otherwise it was said of the target.
             self.stat(key)
             raise
+        except AlreadyExists:
+            # A repeated attempt may meet the copy of the first one, whose answer was lost.
+            if attempts == 1 or not self._same(key, to):
+                raise
+            if operation == "move":
+                self._delete(key)
+            return to
+        except NotFound as error:
+            if attempts == 1 or operation == "copy":
+                raise
+            # It may be there no more because the first one has moved it.
+            raise Unavailable(
+                "The answer to a first attempt was lost, and the file is not there any more.",
+                operation=operation,
+                name=key,
+                storage=repr(self),
+                hint=f"It may be {to!r} by now: look before you repeat it.",
+            ) from error
         if done is NotImplemented:
             with StorageFile(self, key, "rb") as file, staged(file) as source:
                 self._put(to, source, overwrite=overwrite)
             if operation == "move":
                 self._delete(key)
         return to
+
+    def _same(self, key: str, other: str) -> bool:
+        """Tell whether two files have the same content; False where one is not there."""
+        try:
+            with StorageFile(self, key, "rb") as file, staged(file) as source:
+                return self._holds(other, source)
+        except NotFound:
+            return False
 
 
 class RemoteStorage(BaseStorage):

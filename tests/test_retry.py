@@ -359,3 +359,29 @@ def test_a_listing_that_breaks_off(operation: str) -> None:
     with pytest.raises(Unavailable):
         flaky.listdir("d")
     assert len(flaky.plan[operation]) == 7
+
+
+@pytest.mark.parametrize("operation", ["copy", "move"])
+@pytest.mark.parametrize("foreign", [False, True])
+def test_an_answer_to_copying_that_is_lost(operation: str, foreign: bool) -> None:
+    """The repeated attempt meets its own copy, and takes only that for its own."""
+    made: list[str] = []
+
+    class Forgetful(MemoryStorage):
+        retry = Retry(backoff=0.001)
+
+        def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+            if not made:
+                content = b"somebody else's" if foreign else b"x"
+                made.append(self.save(target, ContentFile(content)))
+                raise Unavailable
+            raise AlreadyExists
+
+        _move = _copy
+
+    storage = Forgetful(place=f"{operation} {foreign}")
+    storage.save("a", ContentFile(b"x"))
+    expected = pytest.raises(AlreadyExists) if foreign else contextlib.nullcontext()
+    with expected:
+        assert getattr(storage, operation)("a", "b") == "b"
+    assert storage.exists("a") == (foreign or operation == "copy")

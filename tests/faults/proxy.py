@@ -30,7 +30,7 @@ from tests.faults.flows import (
     Way,
     no_linger,
 )
-from tests.servers.process import HOST
+from tests.servers.process import HOST, free_port
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -75,7 +75,7 @@ class TCPProxy:
         self._selector = selectors.DefaultSelector()
         self._waker, self._wake = socket.socketpair()
         self._waker.settimeout(0)
-        self._main = self._listen((host, own_port), self._accept)
+        self._main = self._listen_first(host, own_port)
         self.host, self.port = self._main.getsockname()
         self._thread = threading.Thread(target=self._run, name="fault proxy", daemon=True)
 
@@ -262,12 +262,25 @@ class TCPProxy:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):  # what it accepts inherits them
             listener.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
-        listener.bind(address)
-        listener.listen(128)
+        try:
+            listener.bind(address)
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
         listener.settimeout(0)
         self._listeners.add(listener)
         self.watch(listener, READ, lambda _: self._take(listener, accept))
         return listener
+
+    def _listen_first(self, host: str, port: int) -> socket.socket:
+        """Listen on ``port``, or on one that no outgoing connection gets while we refuse."""
+        while True:
+            try:
+                return self._listen((host, port or free_port()), self._accept)
+            except OSError:  # another process was quicker
+                if port:
+                    raise
 
     def _unlisten(self, listener: socket.socket) -> None:
         if listener in self._listeners:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tests.faults.flows import DOWN, UP, Way
-from tests.faults.matrix.checking import meets
+from tests.faults.matrix.checking import attempt, check
 from tests.faults.matrix.operations import COPY, DELETE, LIST, MOVE, READ, REPLACE, SAVE, Operation
 from tests.faults.matrix.scene import Scene
 from tests.faults.matrix.table import Experiment
@@ -35,23 +33,31 @@ QUICK = {
 }
 
 
-def _each(scene: Scene, operation: Operation, kind: str, way: Way, turns: Iterable[int]) -> None:
-    happened = 0
-    for turn in turns:
-        scene.clear()
-        scene.restore(operation)
-        scene.clear()
-        scene.arm(Fault(kind, way, turn=turn))  # type: ignore[arg-type] # it is one of them
-        meets(scene, operation, must_succeed=True)
-        happened += scene.fired
-    scene.note(f"{happened} requests were cut")
+def _cut(scene: Scene, operation: Operation, kind: str, way: Way, turn: int) -> bool:
+    """Let the n-th be cut; whether there was one."""
+    scene.clear()
+    scene.restore(operation)
+    scene.clear()
+    scene.arm(Fault(kind, way, turn=turn))  # type: ignore[arg-type] # it is one of them
+    storage = scene.storage()
+    outcome = attempt(scene, lambda: operation.call(scene, storage))
+    if not scene.fired:  # it needed fewer this time
+        assert outcome.value == operation.result(scene)
+        return False
+    check(scene, operation, outcome, must_succeed=True)
+    return True
 
 
 def _lost(operation: Operation, kind: str, which: str, way: Way) -> Experiment:
     def run(scene: Scene) -> None:
+        # How many there are varies where several are under way at once.
         count = scene.measured(operation).requests
-        turns = range(1, count + 1) if which == "each" else [count]
-        _each(scene, operation, kind, way, turns)
+        if which == "last":
+            turns = range(count, 0, -1)
+            assert any(_cut(scene, operation, kind, way, turn) for turn in turns)
+            return
+        cut = [_cut(scene, operation, kind, way, turn) for turn in range(1, count + 1)]
+        assert sum(cut) > count // 2
 
     what = "answer" if way == DOWN else "request"
     name = f"{what}.{operation.id}.{kind}.{which}"

@@ -19,7 +19,7 @@ from django.core.files.base import ContentFile
 from storages.base import RemoteStorage
 from storages.retry import Retry
 from tests.faults.flows import Fault, Traffic, Way
-from tests.faults.proxy import TCPProxy
+from tests.faults.proxy import TCPProxy, happened
 from tests.servers.process import Server
 
 if TYPE_CHECKING:
@@ -263,6 +263,7 @@ class Scene:
     def note(self, what: str) -> None:
         """A fault happened that is no proxy's."""
         self.notes.append(what)
+        happened[what] += 1
 
     @property
     def fired(self) -> int:
@@ -303,9 +304,9 @@ class Scene:
             operation.call(self, self.storage())
             found = [each for each in self.traffic if each.data == self.data]
             _measured[key] = Measured(
-                max(each.up for each in found) - self.varies,
-                max(each.down for each in found) - self.varies,
-                max(each.turns_up for each in self.traffic if not each.data),
+                max((each.up for each in found), default=0) - self.varies,
+                max((each.down for each in found), default=0) - self.varies,
+                max((each.turns_up for each in self.traffic if not each.data), default=0),
             )
             self.restore(operation)
             self.clear()

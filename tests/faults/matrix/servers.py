@@ -31,12 +31,14 @@ QUICK = {
 LATER = b"saved when the server was back"
 
 
-def _saves_again(scene: Scene, storage: RemoteStorage) -> None:
+def _saves_again(scene: Scene, storage: RemoteStorage, operation: Operation) -> None:
     """The same storage saves, and nothing else changes by that."""
     before = scene.stored()
     name = scene.named("later.bin", LATER)
     assert storage.save("later.bin", ContentFile(LATER)) == name
-    check_stored(scene, {**before, name: LATER})
+    # What the server got before may only now become a file.
+    states = [{**state, name: LATER} for state in operation.states(scene)]
+    check_stored(scene, {**before, name: LATER}, *states)
 
 
 def _half(scene: Scene, operation: Operation) -> int:
@@ -56,7 +58,7 @@ def _kill(operation: Operation) -> Experiment:
         assert scene.fired
         assert isinstance(outcome.error, Unavailable), outcome
         check(scene, operation, outcome)
-        _saves_again(scene, storage)
+        _saves_again(scene, storage, operation)
 
     promise = (
         f"When the server is killed half-way while {operation.words}: an error in time; when it "
@@ -79,7 +81,7 @@ def _freeze(operation: Operation) -> Experiment:
         # What had passed already may be enough for reading.
         assert isinstance(outcome.error, Timeout) or operation is READ, outcome
         check(scene, operation, outcome)
-        _saves_again(scene, storage)
+        _saves_again(scene, storage, operation)
 
     promise = (
         f"When the server freezes half-way while {operation.words}: Timeout, in time; when it goes "
@@ -125,7 +127,7 @@ def _refused(scene: Scene) -> None:
     calls: list[Callable[[], Any]] = [
         lambda: storage.exists(name),
         lambda: storage.size(name),
-        lambda: storage.open(name).read(),
+        lambda: storage.open(name),
         lambda: storage.save("new.bin", ContentFile(new)),
         lambda: storage.delete(scene.named("replaced.bin", old)),
     ]
@@ -140,7 +142,7 @@ def _refused(scene: Scene) -> None:
     for proxy in scene.proxies:
         proxy.accept()
     check_stored(scene, SAVE.before(scene))
-    _saves_again(scene, storage)
+    _saves_again(scene, storage, SAVE)
 
 
 def _refused_shortly(scene: Scene) -> None:
