@@ -356,6 +356,15 @@ class BaseStorage(AsyncTwins, SavingStorage):
                 raise AlreadyExists(operation=operation, name=to, storage=repr(self))
             self.stat(key)
             return to
+        if self._let_store(operation, key, to, overwrite=overwrite) is NotImplemented:
+            with StorageFile(self, key, "rb") as file, staged(file) as source:
+                self._put(to, source, overwrite=overwrite)
+            if operation == "move":
+                self._delete(key)
+        return to
+
+    def _let_store(self, operation: str, key: str, to: str, *, overwrite: bool) -> Any:
+        """Let the store copy or move; a repeated attempt may meet what the first one has done."""
         hook = self._copy if operation == "copy" else self._move
         attempts = 0
 
@@ -365,22 +374,20 @@ class BaseStorage(AsyncTwins, SavingStorage):
             return hook(key, to, overwrite=overwrite)
 
         try:
-            done = self._call(operation, key, transfer)
+            return self._call(operation, key, transfer)
         except NotADirectory:
             # Below a file there is nothing to copy. Otherwise it was said of the target.
             self.stat(key)
             raise
         except AlreadyExists:
-            # A repeated attempt may meet the copy of the first one, whose answer was lost.
             if attempts == 1 or not self._same(key, to):
                 raise
             if operation == "move":
                 self._delete(key)
-            return to
+            return None
         except NotFound as error:
             if attempts == 1 or operation == "copy":
                 raise
-            # It may be there no more because the first one has moved it.
             raise Unavailable(
                 "The answer to a first attempt was lost, and the file is not there any more.",
                 operation=operation,
@@ -388,12 +395,6 @@ class BaseStorage(AsyncTwins, SavingStorage):
                 storage=repr(self),
                 hint=f"It may be {to!r} by now: look before you repeat it.",
             ) from error
-        if done is NotImplemented:
-            with StorageFile(self, key, "rb") as file, staged(file) as source:
-                self._put(to, source, overwrite=overwrite)
-            if operation == "move":
-                self._delete(key)
-        return to
 
     def _same(self, key: str, other: str) -> bool:
         """Tell whether two files have the same content; False where one is not there."""
