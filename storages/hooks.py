@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from storages import events, options
 from storages.errors import Changed, NotADirectory, NotFound, NoURL, StorageError, Timeout, kind_of
-from storages.redact import redacted
+from storages.redact import redacted, shown_cause
 from storages.retry import NO_RETRY, Retry, remaining, sleep
 
 if TYPE_CHECKING:
@@ -209,10 +209,7 @@ class Hooks:
         text = (isinstance(error, OSError) and error.strerror) or str(error)
         shown = redacted(text, self)
         ours = kind(shown, operation=operation, name=key, storage=repr(self))
-        # A traceback shows the cause as well, and repr() what its text does not.
-        told = f"{error}{error.args!r}"
-        clean = redacted(told, self) == told
-        ours.__cause__ = error if clean else OSError(f"{type(error).__name__}: {shown}")
+        ours.__cause__ = shown_cause(error, lambda text: redacted(text, self))
         return ours
 
     def _progress(self, key: str, direction: str) -> Callable[[int], None]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from storages.options import options_of
 
-__all__ = ["forget_variables", "redacted"]
+__all__ = ["forget_variables", "redacted", "shown_cause"]
 
 _SHOWN = "***"
 # A shorter secret would blot out half of an ordinary sentence.
@@ -27,6 +29,22 @@ def redacted(text: str, storage: Any) -> str:
         for form in _forms(secret):
             text = text.replace(form, _SHOWN)
     return text
+
+
+def shown_cause(error: BaseException, clean: Callable[[str], str]) -> BaseException:
+    """Return ``error`` as the cause of another: itself, or its clean text where it shows a secret.
+
+    A traceback shows the cause as well, and what that was caused by; ``repr`` and error trackers
+    show arguments and attributes.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        parts = [str(link), *link.args, *vars(link).values()]
+        told = "\n".join(part for part in parts if isinstance(part, str))
+        if clean(told) != told:
+            return OSError(f"{type(error).__name__}: {clean(str(error))}")
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return error
 
 
 def forget_variables(error: BaseException) -> None:
@@ -44,7 +62,8 @@ def forget_variables(error: BaseException) -> None:
 @lru_cache(maxsize=64)
 def _forms(secret: str) -> tuple[str, ...]:
     """Return the secret as texts have it: percent-encoded, escaped, in base64; longest first."""
-    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    forms |= {repr(secret)[1:-1], json.dumps(secret)[1:-1], html.escape(secret)}
     data = secret.encode(errors="replace")
     # Of "user:password", which Basic authentication sends, what no neighbour changes.
     for before in range(3):

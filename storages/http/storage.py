@@ -23,7 +23,7 @@ from storages.http.reading import BodyReader, Verified, extent
 from storages.libraries import library
 from storages.options import Option, option, positive
 from storages.readers import Reader, Stat
-from storages.redact import redacted
+from storages.redact import redacted, shown_cause
 from storages.staging import Source
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class HTTPStorage(RemoteStorage):
             raise
         except (OSError, ValueError, self._urllib_error) as error:
             ours = failed(error)
-            raise ours from _shown(error, clean)
+            raise ours from shown_cause(error, clean)
         return Answer(response, method, authorization, failed)
 
     def _transport(self, url: str) -> dict[str, Any]:
@@ -263,9 +263,15 @@ class HTTPStorage(RemoteStorage):
         """Return our error for an answer that is none of the good ones, and close it."""
         with answer, suppress(Unavailable):  # the status says enough
             answer.content = answer.content or answer.read_block(_ERROR)
+
+        def clean(text: str) -> str:
+            return _without(self._clean(text), answer.authorization)
+
         kind = kind_of_status(answer.status, answer.method, self.statuses)
-        said = _without(self._clean(self._reason(answer)), answer.authorization)
-        message = f"The server answered {answer.status} {answer.reason}".rstrip()
+        # Before and after it is read: words are cut off, in the middle of a secret too.
+        answer.content = clean(answer.content.decode(errors="replace")).encode()
+        said = clean(self._reason(answer))
+        message = clean(f"The server answered {answer.status} {answer.reason}").rstrip()
         error = kind(f"{message}: {said}" if said else f"{message}.", hint=_hint(answer))
         if isinstance(error, Unavailable):
             error.retry_after = retry_after(answer.headers)
@@ -274,9 +280,9 @@ class HTTPStorage(RemoteStorage):
 
     def _told(self, answer: Answer, url: str) -> BaseException:
         """Return the cause of such an error, in requests' terms."""
-        place = _without(self._clean(origin(url)), answer.authorization)
         kind: type[BaseException] = library("requests", self.extra).HTTPError
-        return kind(f"{answer.status} {answer.reason} for {answer.method} at {place}")
+        told = f"{answer.status} {answer.reason} for {answer.method} at {origin(url)}"
+        return kind(_without(self._clean(told), answer.authorization))
 
     # ------------------------------------------------------------------ reading
 
@@ -367,12 +373,3 @@ def _without(text: str, authorization: Mapping[str, str]) -> str:
         for secret in (value, value.rpartition(" ")[2]):  # "Bearer x", "x"
             text = text.replace(secret, "***") if secret else text
     return text
-
-
-def _shown(error: BaseException, clean: Callable[[str], str]) -> BaseException:
-    """Return the error as a cause that a traceback may show."""
-    text = str(error)
-    # Its arguments hold the path of the URL, which may be a capability.
-    if clean(text) == text:
-        return error
-    return OSError(f"{type(error).__name__}: {clean(text)}")

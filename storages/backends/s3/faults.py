@@ -34,7 +34,7 @@ from storages.errors import (
     Unavailable,
 )
 from storages.libraries import library
-from storages.redact import redacted
+from storages.redact import redacted, shown_cause
 
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
@@ -182,11 +182,7 @@ def translated(request: Request) -> Iterator[None]:
         mine = ours(error, request)
         if mine is None:
             raise
-        text = str(error)
-        shown = redacted(text, request.storage)
-        # A traceback shows the cause as well.
-        cause = error if shown == text else OSError(f"{type(error).__name__}: {shown}")
-        raise mine from cause
+        raise mine from shown_cause(error, lambda text: redacted(text, request.storage))
 
 
 def ours(error: BaseException, request: Request) -> Exception | None:

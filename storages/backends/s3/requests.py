@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
 
+from django.views.decorators.debug import sensitive_variables
+
 from storages import names
 from storages.backends.s3 import client as clients
 from storages.backends.s3.faults import (
@@ -135,6 +137,7 @@ class S3Requests(S3Headers):
         """Raise what goes wrong inside as one of our errors."""
         return translated(Request(cast("S3Storage", self), method, self.current_bucket, key))
 
+    @sensitive_variables()
     def _request(self, method: str, key: str = "", /, **parameters: Any) -> Any:
         """Make one request and return its answer; raise one of our errors.
 

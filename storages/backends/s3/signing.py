@@ -17,6 +17,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+from django.views.decorators.debug import sensitive_variables
+
 from storages.errors import OptionError
 from storages.libraries import library
 
@@ -179,6 +181,7 @@ def _sign(place: Place, keys: Keys, time: str, text: str) -> str:
 
 
 @lru_cache(maxsize=32)
+@sensitive_variables()
 def cloudfront_signer(key_id: str, pem: bytes) -> Any:
     """Return botocore's CloudFrontSigner for a private key; raise OptionError when it is none."""
     signers = library("botocore.signers", "s3")

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.utils.http import http_date
+from django.views.decorators.debug import sensitive_variables
 
 from storages import names
 from storages.backends.s3 import client, places, signing
@@ -65,6 +66,7 @@ class S3URLs(S3Headers):
 
     # ------------------------------------------------------------------- URLs
 
+    @sensitive_variables()
     def url(
         self,
         name: str | None,
@@ -234,6 +236,7 @@ class S3URLs(S3Headers):
                 "(cloudfront_key_id) must be set together."
             )
 
+    @sensitive_variables("pem")
     def _signer(self) -> Any:
         """Who signs for CloudFront; None: nobody."""
         if self.cloudfront_signer is not None:
