@@ -6,7 +6,7 @@ what its service cannot do; ``rows(SceneKind)`` are its experiments, ``perform(r
 
 from __future__ import annotations
 
-from tests.faults.matrix import answers, clients, cuts, servers
+from tests.faults.matrix import answers, clients, cuts, http, servers
 from tests.faults.matrix.scene import Scene
 from tests.faults.matrix.table import Experiment, Row, Status, perform, rows_for, status
 
@@ -17,6 +17,7 @@ EXPERIMENTS: list[Experiment] = [
     *answers.ROWS,
     *servers.ROWS,
     *clients.ROWS,
+    *http.ROWS,
 ]
 
 

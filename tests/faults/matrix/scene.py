@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,9 +18,10 @@ from django.core.files.base import ContentFile
 
 from storages.base import RemoteStorage
 from storages.retry import Retry
-from tests.faults.flows import Fault, Traffic, Way
+from tests.faults.flows import UP, Fault, Traffic, Way
 from tests.faults.proxy import TCPProxy, happened
 from tests.servers.process import Server
+from tests.servers.s3proxy import Asked, S3Proxy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -195,9 +196,17 @@ class Scene:
                     names.append(path)
             return names
 
-    def rewritten(self) -> Any:
-        """An S3Proxy before the server, and a storage behind it: a context manager of the pair."""
+    def rewritten(self) -> AbstractContextManager[tuple[S3Proxy, RemoteStorage]]:
+        """What rewrites the server's answers, and a storage behind it."""
         raise NotImplementedError
+
+    def carries(self, asked: Asked, operation: Operation) -> bool:
+        """Whether this request, or its answer, carries the content in this operation."""
+        if operation.way == UP:
+            size = int(asked.headers.get("content-length", 0))
+            return asked.method in {"PUT", "POST"} and size >= self.size
+        name = self.named("other.bin", self.contents[0])
+        return asked.method in {"GET", "POST"} and name in f"{asked.path}?{asked.query}"
 
     # -- what an experiment uses
 

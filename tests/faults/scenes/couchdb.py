@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from tests.faults.matrix.scene import Declared, Scene
 from tests.servers import shared
 from tests.servers.pouchdb import PouchDB
 from tests.servers.process import HOST
+from tests.servers.s3proxy import S3Proxy
 
 __all__ = ["CouchDBScene"]
 
@@ -53,6 +55,12 @@ class CouchDBScene(Scene):
         with urllib.request.urlopen(f"{self.server.url}/{self.database}/{path}") as answer:
             content: bytes = answer.read()
         return content
+
+    @contextmanager
+    def rewritten(self) -> Iterator[tuple[S3Proxy, RemoteStorage]]:
+        """What rewrites answers, and a storage behind it."""
+        with S3Proxy(self.server.port) as wire:
+            yield wire, self.storage(server=wire.endpoint)
 
     def stored(self) -> dict[str, bytes]:
         """The attachments of all documents; one without is a file that has lost its content."""

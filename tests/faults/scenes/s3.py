@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from storages.backends.s3 import S3Storage
@@ -11,6 +12,7 @@ from storages.retry import Retry
 from tests.faults.matrix.scene import Declared, Scene
 from tests.servers import shared
 from tests.servers.s3 import Moto, S3Server
+from tests.servers.s3proxy import S3Proxy
 
 __all__ = ["MotoScene"]
 
@@ -58,6 +60,12 @@ class S3Scene(Scene):
         storage = _Storage(**self.server.options(**{**given, **more}))
         storage.retry = retry
         return storage
+
+    @contextmanager
+    def rewritten(self) -> Iterator[tuple[S3Proxy, RemoteStorage]]:
+        """What rewrites answers, and a storage behind it."""
+        with S3Proxy(self.server.port) as wire:
+            yield wire, self.storage(endpoint_url=wire.endpoint)
 
     def stored(self) -> dict[str, bytes]:
         """The objects."""
