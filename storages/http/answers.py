@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from storages.errors import (
     Unavailable,
 )
 from storages.staging import BLOCK
+from storages.told import document, number
 
 if TYPE_CHECKING:
     import requests
@@ -95,8 +95,7 @@ class Answer:
     @property
     def length(self) -> int | None:
         """The length of the body, as announced; None: it is not (a chunked body)."""
-        value = self.headers.get("Content-Length", "")
-        return int(value) if value.isascii() and value.isdigit() else None
+        return number(self.headers.get("Content-Length"))
 
     @property
     def etag(self) -> str | None:
@@ -115,10 +114,7 @@ class Answer:
 
     def json(self) -> Any:
         """Return the content as JSON. Raises Corrupt when it is none."""
-        try:
-            return json.loads(self.content)
-        except ValueError as error:
-            raise Corrupt("The server's answer is no JSON.") from error
+        return document(self.content)
 
     def read_block(self, size: int = BLOCK) -> bytes:
         """Return what has come of the body, at most ``size`` bytes; ``b""`` at the end."""
@@ -222,8 +218,9 @@ def status_of(error: BaseException) -> int | None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds for which the server wants to be left alone: a number, or until a date."""
     value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
+    seconds = number(value)
+    if seconds is not None:
+        return float(seconds)
     until = _date(value)
     if until is None:
         return None
@@ -234,8 +231,8 @@ def words(content: bytes) -> str:
     """Return what the body of an error says in words: out of JSON, HTML or plain text."""
     text = content.decode(errors="replace").strip()
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = document(text)
+    except Corrupt:
         found = None
     if isinstance(found, dict):
         said = next((found[key] for key in _WORDS if isinstance(found.get(key), str)), None)

@@ -13,7 +13,7 @@ from storages.staging import BLOCK
 
 __all__ = ["BodyReader", "Verified", "extent"]
 
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 
 
 def extent(answer: Answer, offset: int, size: int | Callable[[], int] | None) -> tuple[int, int]:
@@ -36,6 +36,8 @@ def extent(answer: Answer, offset: int, size: int | Callable[[], int] | None) ->
     whole = announced if size is None else size
     if whole is None:
         raise StorageError("The server does not tell the file's length.")
+    if start > whole:
+        raise Corrupt(f"The server sends bytes from {start} of a file that has {whole}.")
     if announced is not None and announced != whole:
         raise Corrupt(f"The file has {whole} bytes, the server announces {announced}.")
     return start, whole

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from storages.errors import OptionError, PermissionDenied, StorageError, Unavailable
+from storages.errors import Corrupt, OptionError, PermissionDenied, StorageError, Unavailable
 from storages.http import Answer, status_of
+from storages.told import number, understood
 
 if TYPE_CHECKING:
     from storages.backends.cloudfiles.storage import CloudFilesStorage
@@ -98,8 +99,9 @@ def _log_in(storage: CloudFilesStorage) -> Account:
         return _given(storage.effective_auth)
     ways = {1: _version_1, 2: _version_2, 3: _version_3}
     try:
-        return ways[storage.effective_auth_version](storage)
-    except (AttributeError, KeyError, TypeError) as error:
+        with understood():
+            return ways[storage.effective_auth_version](storage)
+    except Corrupt as error:
         raise StorageError(
             "The answer is none of an identity service.",
             hint="Look at CLOUDFILES_AUTH_URL (auth_url) and CLOUDFILES_AUTH_VERSION.",
@@ -138,13 +140,13 @@ def _version_1(storage: CloudFilesStorage) -> Account:
         )
     if storage.effective_servicenet:
         url = url.replace("://", "://snet-", 1)
-    life = headers.get("X-Auth-Token-Expires", "")
+    life = number(headers.get("X-Auth-Token-Expires"))
     cdn_url = headers.get("X-CDN-Management-Url")
     return Account(
         url.rstrip("/"),
         token,
         cdn_url.rstrip("/") if cdn_url else None,
-        time.time() + int(life) if life.isascii() and life.isdigit() else None,
+        None if life is None else time.time() + life,
     )
 
 

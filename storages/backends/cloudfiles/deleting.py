@@ -14,6 +14,7 @@ from storages.backends.cloudfiles import large
 from storages.errors import NotFound, PermissionDenied, StorageError, Unavailable
 from storages.events import logger
 from storages.http import quoted, with_query
+from storages.told import understood
 
 if TYPE_CHECKING:
     from storages.backends.cloudfiles.storage import CloudFilesStorage
@@ -89,6 +90,7 @@ def _drop(storage: CloudFilesStorage, segments: list[str]) -> None:
         raise StorageError(f"{errors[0][1]} for {errors[0][0]}")
 
 
+@understood()
 def _large(storage: CloudFilesStorage, keys: list[str]) -> set[str]:
     """Return those of ``keys`` that have segments, as their names in the container tell.
 
@@ -110,6 +112,7 @@ def _large(storage: CloudFilesStorage, keys: list[str]) -> set[str]:
     return found
 
 
+@understood()
 def _bulk_delete(storage: CloudFilesStorage, names: list[str]) -> list[tuple[str, str]] | None:
     """Delete ``/container/name`` objects in one request; return what failed, with its status.
 

@@ -24,6 +24,7 @@ from storages.errors import AlreadyExists, Changed, NotFound, StorageError, TooL
 from storages.events import logger
 from storages.http import Answer, Body, quoted, status_of
 from storages.staging import Source
+from storages.told import understood
 
 if TYPE_CHECKING:
     from storages.backends.cloudfiles.storage import CloudFilesStorage
@@ -228,6 +229,7 @@ def names_segments(key: str) -> bool:
     return len(key.encode()) <= LONGEST_KEY - _ROOM
 
 
+@understood()
 def segments_of(storage: CloudFilesStorage, key: str, answer: Answer) -> list[str]:
     """Return the segments, ``/container/name``, of the object that ``answer`` is the HEAD of.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from storages import told
 from storages.errors import Corrupt, StorageError
 from storages.http import Answer
 from storages.http.digests import Digest
@@ -72,13 +73,13 @@ def _modified(answer: Answer) -> datetime | None:
     """Return when it was stored; Last-Modified is rounded, up to a second in the future."""
     try:
         return datetime.fromtimestamp(float(answer.headers["X-Timestamp"]), tz=timezone.utc)
-    except (KeyError, ValueError):
+    except (KeyError, OverflowError, ValueError):
         return answer.modified
 
 
 def listed(found: Mapping[str, Any]) -> Stat | None:
     """Return what a listing tells of an object; None where that may be wrong."""
-    size = int(found["bytes"])
+    size = told.length(found["bytes"])
     if size == 0:
         return None  # a DLO is listed as an empty object
     moment = datetime.fromisoformat(found["last_modified"].replace("Z", "+00:00"))
@@ -91,16 +92,20 @@ def listed(found: Mapping[str, Any]) -> Stat | None:
         created=moment,
         version=etag,
         checksum=f"md5:{etag}" if etag and not slo_etag and _MD5.fullmatch(etag) else None,
-        content_type=found.get("content_type"),
+        content_type=_text(found.get("content_type")),
     )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def segment_size(answer: Answer) -> int | None:
     """Return how a large object of ours was cut; None: it is not one."""
     value = answer.headers.get(SEGMENT_SIZE, "")
-    if "X-Static-Large-Object" not in answer.headers or not value.isascii():
+    if "X-Static-Large-Object" not in answer.headers:
         return None
-    return int(value) if value.isdigit() and int(value) > 0 else None
+    return told.number(value) or None
 
 
 class Segments:

@@ -200,6 +200,8 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
             ask = partial(self._page, prefix, container, delimiter, marker, limit)
             # The first page is repeated by whoever asks for the listing.
             page, limit = ask() if marker is None else retry.repeat(self.retry, ask)
+            if not all(_name(entry).startswith(prefix) for entry in page):
+                raise Corrupt("The server lists what it was not asked for.")
             if page and marker is not None and _name(page[0]) <= marker:
                 raise StorageError("The server begins the listing anew instead of going on.")
             yield from page

@@ -29,6 +29,7 @@ from storages.http import Answer, split_credentials
 from storages.options import options_of
 from storages.readers import Entry, Reader, Stat
 from storages.staging import Source
+from storages.told import length, understood
 
 __all__ = ["CloudFilesStorage", "CloudFilesStorageFile", "ThreadSafeCloudFilesStorage"]
 
@@ -128,11 +129,13 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
 
     # ------------------------------------------------------------------- hooks
 
+    @understood()
     def _stat(self, key: str) -> Stat:
         answer = self._head(key)
         self._no_directory(answer)
         return reading.stat_of(answer, reading.length_of(answer))
 
+    @understood()
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
         cut: int | None = None
 
@@ -173,6 +176,7 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
                 overwrite=overwrite,
             )
 
+    @understood()
     def _remove(self, key: str) -> None:
         answer = self._head(key)
         if self._is_marker(answer) and self._is_dir(key):
@@ -193,30 +197,33 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
     def _list(self, prefix: str) -> Iterator[Entry]:
         start = f"{prefix}/" if prefix else ""
         marked: set[str] = set()
-        for found in self._listing(start, delimiter="/"):
-            if "subdir" in found:
-                name = found["subdir"][len(start) : -1]
-                if name not in {"", ".", ".."} and name not in marked:
+        with understood():
+            for found in self._listing(start, delimiter="/"):
+                if "subdir" in found:
+                    name = found["subdir"][len(start) : -1]
+                    if name not in {"", ".", ".."} and name not in marked:
+                        yield Entry(name, is_dir=True)
+                    continue
+                name = found["name"][len(start) :]
+                if name in {"", ".", ".."}:  # "": the marker of the directory itself
+                    continue
+                if reading.is_marker(found.get("content_type"), length(found["bytes"])):
+                    # A directory with its marker is listed twice.
+                    marked.add(name)
                     yield Entry(name, is_dir=True)
-                continue
-            name = found["name"][len(start) :]
-            if name in {"", ".", ".."}:  # "": the marker of the directory itself
-                continue
-            if reading.is_marker(found.get("content_type"), int(found["bytes"])):
-                # A directory with its marker is listed twice.
-                marked.add(name)
-                yield Entry(name, is_dir=True)
-            else:
-                yield Entry(name, stat=reading.listed(found))
+                else:
+                    yield Entry(name, stat=reading.listed(found))
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Stat | None]]:
-        for found in self._listing(f"{prefix}/" if prefix else ""):
-            key = found["name"]
-            if reading.is_marker(found.get("content_type"), int(found["bytes"])):
-                continue
-            if not {"", ".", ".."}.intersection(key.split("/")):
-                yield key, reading.listed(found)
+        with understood():
+            for found in self._listing(f"{prefix}/" if prefix else ""):
+                key = found["name"]
+                if reading.is_marker(found.get("content_type"), length(found["bytes"])):
+                    continue
+                if not {"", ".", ".."}.intersection(key.split("/")):
+                    yield key, reading.listed(found)
 
+    @understood()
     def _is_dir(self, key: str) -> bool:
         if not key:
             self._page("", None, None, None, 1)
@@ -299,6 +306,7 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
                 return  # and so its parents were marked before
             directory = directory.rpartition("/")[0]
 
+    @understood()
     def _makes_large(self, size: int) -> bool:
         """Tell whether ``size`` bytes are stored in segments: the server must know how."""
         known = self._capabilities
@@ -308,6 +316,7 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
 
     # ----------------------------------------------------------------- deleting
 
+    @understood()
     def _segments_at(self, key: str) -> list[str]:
         """Return the segments of the file that is about to be replaced."""
         try:

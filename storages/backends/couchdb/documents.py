@@ -12,6 +12,7 @@ from storages import names
 from storages.base import Source, Stat
 from storages.http import Answer
 from storages.http.digests import Digest
+from storages.told import length
 
 __all__ = [
     "after",
@@ -87,7 +88,7 @@ def stat_of(document: Mapping[str, Any]) -> Stat:
     """Return what a file's document tells of it."""
     content = document["_attachments"]["content"]
     return Stat(
-        size=content["length"],
+        size=length(content["length"]),
         modified=_moment(document.get("modified")),
         version=content["digest"].removeprefix("md5-"),
         checksum=_checksum(content["digest"].removeprefix("md5-"), content["content_type"]),

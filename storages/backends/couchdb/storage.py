@@ -15,6 +15,7 @@ from storages.errors import AlreadyExists, Corrupt, NotFound, StorageError, Unav
 from storages.files import StorageFile
 from storages.http import Answer, Related, quoted, with_query
 from storages.http.answers import words
+from storages.told import understood
 
 __all__ = ["CouchDBFile", "CouchDBStorage"]
 
@@ -47,9 +48,11 @@ class CouchDBStorage(CouchDBOptions):
 
     # ------------------------------------------------------------------ hooks
 
+    @understood()
     def _stat(self, key: str) -> Stat:
         return documents.stat_of(self._document(key))
 
+    @understood()
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:  # noqa: ARG002 - the core compares it
         return self._open_range(
             f"{self._file_url(key)}/content",
@@ -60,6 +63,7 @@ class CouchDBStorage(CouchDBOptions):
             verify=True,
         )
 
+    @understood()
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
         document = documents.document_of(key, source)
         for _ in range(_SENDINGS):
@@ -73,6 +77,7 @@ class CouchDBStorage(CouchDBOptions):
             self._delete_revision(key, revision)
         raise Corrupt("The content was damaged on its way to the server.")
 
+    @understood()
     def _remove(self, key: str) -> None:
         for _ in range(_ATTEMPTS):
             if self._delete_revision(key, self._document(key)["_rev"]):
@@ -81,17 +86,22 @@ class CouchDBStorage(CouchDBOptions):
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         directory = None
-        for row in self._rows(prefix):
-            first, found, _ = documents.below(prefix, row["id"]).partition("/")
-            if found and first != directory:
-                directory = first
-                yield Entry(first, is_dir=True)
-            elif not found and is_file(row["doc"]):
-                yield Entry(first, stat=documents.stat_of(row["doc"]))
+        with understood():
+            for row in self._rows(prefix):
+                first, found, _ = documents.below(prefix, row["id"]).partition("/")
+                if first in {"", ".", ".."}:
+                    continue  # another program's, which is no name
+                if found and first != directory:
+                    directory = first
+                    yield Entry(first, is_dir=True)
+                elif not found and is_file(row["doc"]):
+                    yield Entry(first, stat=documents.stat_of(row["doc"]))
 
+    @understood()
     def _is_dir(self, key: str) -> bool:
         return bool(self._page(*documents.bounds(key), 1)) or not key
 
+    @understood()
     def _remove_many(self, keys: list[str]) -> None:
         first: StorageError | None = None
         for at in range(0, len(keys), _PAGE):

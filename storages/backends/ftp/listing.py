@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 from storages.errors import StorageError
+from storages.told import number
 
 __all__ = ["Item", "facts_of", "item_of_facts", "listed", "mlsd", "moment"]
 
@@ -60,11 +61,10 @@ def item_of_facts(facts: dict[str, str], name: str) -> Item | None:
     kind = facts.get("type", "file").lower()
     if kind in {"cdir", "pdir"}:
         return None
-    size = facts.get("size", "")
     return Item(
         name=name,
         kind="dir" if kind == "dir" else "link" if "link" in kind else "file",
-        size=int(size) if size.isascii() and size.isdigit() else None,
+        size=number(facts.get("size")),
         modified=moment(facts.get("modify", "")),
         unique=facts.get("unique", ""),
     )
@@ -167,12 +167,11 @@ def _item(name: str, kind: str | None, size: str, date: str) -> Item | None:
     name = name.rstrip("/").rpartition("/")[2]
     if not name:
         return None
-    number = int(size) if size.isascii() and size.isdigit() else None
     if kind == "dir":
         return Item(name, "dir", date=date)
     if kind == "link":
         return Item(name, "link", date=date)
-    return Item(name, "file", number, date=date)
+    return Item(name, "file", number(size), date=date)
 
 
 def _printed(date: str) -> datetime | None:

@@ -16,6 +16,7 @@ __all__ = ["api_address", "gateway_address", "is_multiaddr", "of_multiaddr"]
 _MULTIADDR = re.compile(
     r"/(?P<kind>ip4|ip6|dns|dns4|dns6)/(?P<host>[^/]+)/tcp/(?P<port>\d{1,5})(?P<rest>(?:/[a-z]+)*)/?"
 )
+_HOST = re.compile(r"[^\s:/?#@\[\]\\%]+")
 _SCHEMES = {"": "http", "/http": "http", "/https": "https", "/tls/http": "https"}
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 _MOST_PORTS = 65535
@@ -40,8 +41,10 @@ def of_multiaddr(text: str) -> str:
             "/dns/ipfs.example.com/tcp/443/https"
         )
     host = _LOOPBACK.get(found["host"], found["host"])
-    if ":" in host:
+    if found["kind"] == "ip6" and ":" in host:
         host = f"[{ipaddress.IPv6Address(host)}]"
+    elif _HOST.fullmatch(host) is None:
+        raise ValueError(f"has no host that can be in a URL: {host!r}")
     return f"{_SCHEMES[found['rest']]}://{host}:{found['port']}"
 
 

@@ -41,7 +41,7 @@ class PinningService(HTTPStorage):
         told = _object(
             self._ask("POST", f"{self.endpoint}/pins", body=json.dumps(wanted).encode()).json()
         )
-        if told.get("status") not in {"queued", "pinning", "pinned"}:
+        if told.get("status") not in ("queued", "pinning", "pinned"):
             raise StorageError(
                 f"The pinning service does not keep the file: its status is {told.get('status')!r}."
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,6 +30,7 @@ from storages.http import (
 from storages.http.answers import words
 from storages.readers import Entry, HeldReader, Reader, Stat
 from storages.staging import Source, staged
+from storages.told import document, length, number, understood
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
@@ -67,12 +67,14 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
 
     # ------------------------------------------------------------------ hooks
 
+    @understood()
     def _stat(self, key: str) -> Stat:
         told = self._told_of(key)
         if told["Type"] != "file":
             raise IsADirectory
-        return self._stat_of(key, int(told["Size"]))
+        return self._stat_of(key, length(told["Size"]))
 
+    @understood()
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:  # noqa: ARG002 - a CID has one
         self._require_cid(key)
         path = f"/ipfs/{key}"
@@ -88,8 +90,8 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
             raise
 
     def _reader(self, key: str, answer: Answer | Ranged, offset: int) -> Reader:
-        announced = answer.headers.get("X-Content-Length", "")
-        size = offset + int(announced) if announced.isdigit() else None
+        announced = number(answer.headers.get("X-Content-Length"))
+        size = None if announced is None else offset + announced
         head = b""
         if not offset and (size is None or size <= cids.LEAF):
             head = _read_up_to(answer, cids.LEAF + 1)
@@ -98,7 +100,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
                 return HeldReader(self._stat_of(key, len(head)), head)
         if size is None:
             # Nothing else tells a whole file from one that broke off.
-            size = int(self._told_of(key)["Size"])
+            size = length(self._told_of(key)["Size"])
         stat = self._stat_of(key, size)
         reader = Streamed(stat, answer, offset, head)
         if not offset and size and stat.checksum:
@@ -112,13 +114,14 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         if (same := cids.parse(key).is_of_leaf(content)) is not False:
             return bool(same)
         told = self._told_of(key)
-        if not told.get("Blocks") and int(told["Size"]) <= cids.LEAF:
+        if not told.get("Blocks") and length(told["Size"]) <= cids.LEAF:
             raise Corrupt("The node sent other content than the name stands for.")
         return False
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         raise NotImplementedError("IPFS has no directory of what a storage has saved.")
 
+    @understood()
     def _remove(self, key: str) -> None:
         # What is in a directory is pinned with it, so it cannot be unpinned.
         if not cids.is_path(key) or "/" in key:
@@ -198,6 +201,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
 
     # ---------------------------------------------------------------- commands
 
+    @understood()
     def _keep(self, key: str, source: Source) -> str:
         """Add the content, and let the pinning service keep it too; return its CID."""
         cid = self._add(source)
@@ -246,6 +250,7 @@ class InterPlanetaryFileSystemStorage(IPFSOptions):
         told: Mapping[str, Any] = self._command("files/stat", arg=path).json()
         return told
 
+    @understood()
     def _is_pinned(self, key: str) -> bool:
         try:
             if self._toolkit is not None:
@@ -349,8 +354,5 @@ def _read_up_to(answer: Answer | Ranged, count: int) -> bytes:
 
 
 def _json(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise Corrupt("The node's answer is no JSON.") from error
+    found = document(line)
     return found if isinstance(found, dict) else {}

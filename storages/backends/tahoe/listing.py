@@ -80,6 +80,8 @@ class Description:
                     value, end = self._parse(self._text, self._at)
                 except ValueError:
                     pass
+                except RecursionError as error:
+                    raise Corrupt("The gateway's answer is not what it should be.") from error
                 else:
                     # A number at the end of what has come may go on.
                     if end < len(self._text) or not self._more():
@@ -109,7 +111,10 @@ class Description:
     def _more(self) -> bool:
         """Read on; False at the end."""
         block = self._read()
-        text = self._decoder.decode(block, final=not block)
+        try:
+            text = self._decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            raise Corrupt("The gateway's answer is no text.") from error
         self._text = self._text[self._at :] + text
         self._at = 0
         return bool(block)

@@ -29,6 +29,7 @@ from storages.http import Answer, quoted, with_query
 from storages.readers import Stat
 from storages.retry import timeout
 from storages.staging import Source
+from storages.told import length
 
 __all__ = ["TahoeRequests"]
 
@@ -101,7 +102,7 @@ class TahoeRequests(TahoeOptions):
     def _stat_of(self, told: Mapping[str, Any]) -> Stat:
         linked = told.get("metadata", {}).get("tahoe", {})
         return Stat(
-            size=int(told["size"]),
+            size=length(told["size"]),
             modified=_moment(linked.get("linkmotime")),
             created=_moment(linked.get("linkcrtime")),
             version=caps.version(told),

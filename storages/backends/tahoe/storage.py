@@ -27,6 +27,7 @@ from storages.http import Answer, quoted
 from storages.readers import Entry, HeldReader, Reader, Stat
 from storages.retry import repeat
 from storages.staging import Source
+from storages.told import understood
 
 __all__ = ["TahoeStorage"]
 
@@ -46,9 +47,11 @@ class TahoeStorage(NumberedNames, TahoeRequests):
 
     real_directories = True
 
+    @understood()
     def _stat(self, key: str) -> Stat:
         return self._stat_of(self._file(key))
 
+    @understood()
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> Reader:
         url = self._file_url(key)
         whole: list[bytes] = []
@@ -76,10 +79,12 @@ class TahoeStorage(NumberedNames, TahoeRequests):
 
         return Guarded(reader, start, again)
 
+    @understood()
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
         self._make_parents(key)
         self._put_at(key, source, {"format": "CHK"}, overwrite=overwrite)
 
+    @understood()
     def _remove(self, key: str) -> None:
         with self._described(self._file_url(key)) as found:
             was_directory = found.kind == "dirnode"
@@ -131,7 +136,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         raise AlreadyExists
 
     def _list(self, prefix: str) -> Iterator[Entry]:
-        with self._described(self._file_url(prefix)) as found:
+        with understood(), self._described(self._file_url(prefix)) as found:
             if found.kind != "dirnode":
                 raise NotADirectory
             for name, kind, told in found.children():
@@ -140,6 +145,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
                     stat = self._stat_of(told) if known else None
                     yield Entry(name, is_dir=kind == "dirnode", stat=stat)
 
+    @understood()
     def _is_dir(self, key: str) -> bool:
         try:
             with self._described(self._file_url(key)) as found:
@@ -147,6 +153,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         except (NotFound, NotADirectory):
             return False
 
+    @understood()
     def _copy(self, key: str, target: str, *, overwrite: bool) -> Any:
         """Link the same file, which cannot change."""
         told = self._file(key)
@@ -155,6 +162,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         self._link(target, told["ro_uri"], overwrite=overwrite)
         return None
 
+    @understood()
     def _move(self, key: str, target: str, *, overwrite: bool) -> None:
         """Link, then unlink.
 
@@ -169,6 +177,7 @@ class TahoeStorage(NumberedNames, TahoeRequests):
             error.final = True  # begun anew, it would meet its own link
             raise
 
+    @understood()
     def _url_of(self, key: str) -> str:
         if not key or key.endswith("/"):
             raise NoURL("A directory has no URL: whoever had it could read all that is in it.")
