@@ -102,11 +102,12 @@ def kill_one(task: Task, first: int) -> dict[str, int]:
     """Let one saver save until it is killed; return how far it came."""
     progress = Progress()
     progress[RETURNED] = progress[BEGUN] = first
+    parent = os.getpid()
 
     def work() -> None:
         storage = task.made()
         number = first
-        while True:
+        while os.getppid() == parent:  # else nobody is there any more to kill it
             number += 1
             progress[BEGUN] = number
             task.save(storage, first, number)
