@@ -77,6 +77,9 @@ class HookFailuresContract(ContractCase):
         self.failing_storage = self.another()
         if not isinstance(self.failing_storage, Hooks):
             self.not_applicable("it is not made of hooks")
+        with warnings.catch_warnings():  # of what others have forgotten
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
         self.fired = 0
         self.calls = Calls()
         for hook in self.failing_hooks:
