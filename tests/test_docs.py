@@ -163,3 +163,11 @@ def test_links_are_found() -> None:
     """The test above looks at something."""
     found = [link for page in SUBJECTS for link in LINK.findall(page.read_text(encoding="utf-8"))]
     assert len(found) > 30
+
+
+@pytest.mark.parametrize("page", SUBJECTS, ids=name_of)
+def test_targets_of_the_makefile_that_are_named_exist(page: Path) -> None:
+    """In the middle of a sentence, too."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"``make ([\w-]+)[^`]*``", page.read_text(encoding="utf-8")):
+        assert re.search(rf"^(?:.* )?{target}(?: .*)?:", makefile, re.MULTILINE), target

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -35,7 +34,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The documentation, as ``make docs`` builds it."""
     place = tmp_path_factory.mktemp("built")
     (command,) = [
@@ -54,7 +53,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     assert done.returncode == 0, done.stdout
     assert done.stdout == ""
-    yield place
+    return place
 
 
 def test_every_page_is_built(built: Path) -> None:
