@@ -28,8 +28,8 @@ class Column:
     """One backend on one server.
 
     ``module`` and ``contract`` are the module's end and the class that runs the contract;
-    ``stress`` is the beginning of the one that runs the stress; ``scene``, where faults are made,
-    is a class of the module ``tests.faults.scenes.<module>``.
+    ``stress`` is the beginning of the one that runs the stress; ``scene`` is the class of
+    ``tests.faults.scenes.<module>`` where faults are made, and the end of the test that makes them.
     """
 
     name: str
@@ -49,12 +49,13 @@ class Column:
 
     @property
     def faults(self) -> str:
-        """The module of the test that makes the scene's experiments."""
-        return f"tests/faults/test_matrix_{self.module}.py"
+        """The test that makes the scene's experiments."""
+        return f"tests/faults/test_matrix_{self.module}.py::test_{self.scene.partition(':')[2]}"
 
     def scene_class(self) -> Any:
         """The class of the scene."""
-        return getattr(import_module(f"tests.faults.scenes.{self.module}"), self.scene)
+        module = import_module(f"tests.faults.scenes.{self.module}")
+        return getattr(module, self.scene.partition(":")[0])
 
 
 COLUMNS = (
@@ -64,16 +65,25 @@ COLUMNS = (
     Column("hashpath", "disk", "local", "TestHashPathStorage", "HashPath"),
     Column("image", "disk", "local", "TestImageStorage", "Images"),
     Column("database", "SQLite", "database", "TestEmbedded", "Embedded"),
-    Column("database", "ODBC", "database", "TestOdbcPostgreSQL", "OdbcPostgreSQL"),
-    Column("s3", "moto", "s3", "MotoTest", "S3", "MotoScene"),
-    Column("sftp", "OpenSSH", "sftp", "SFTPTest", "SFTP", "SshdScene"),
-    Column("ftp", "vsftpd", "ftp", "VsftpdTest", "FTP", "VsftpdScene"),
-    Column("cloudfiles", "Swift", "cloudfiles", "SwiftTest", "CloudFiles", "SwiftScene"),
-    Column("couchdb", "PouchDB", "couchdb", "CouchDBContract", "CouchDB", "PouchDBScene"),
-    Column("tahoe", "Tahoe-LAFS", "tahoe", "TahoeTest", "Tahoe", "TahoeScene"),
-    Column("ipfs", "js-ipfs", "ipfs", "IPFSContract", "IPFS", "IPFSScene"),
-    Column("gridfs", "SecantusDB", "gridfs", "GridFSContract", "GridFS", "GridFSScene"),
-    Column("mogilefs", "cluster", "mogilefs", "MogileFSContract", "MogileFS", "MogileFSScene"),
+    Column(
+        "database",
+        "ODBC",
+        "database",
+        "TestOdbcPostgreSQL",
+        "OdbcPostgreSQL",
+        "PostgreSQLScene:postgresql",
+    ),
+    Column("s3", "moto", "s3", "MotoTest", "S3", "MotoScene:moto"),
+    Column("sftp", "OpenSSH", "sftp", "SFTPTest", "SFTP", "SftpScene:sshd"),
+    Column("ftp", "vsftpd", "ftp", "VsftpdTest", "FTP", "VsftpdScene:vsftpd"),
+    Column("cloudfiles", "Swift", "cloudfiles", "SwiftTest", "CloudFiles", "SwiftScene:swift"),
+    Column("couchdb", "PouchDB", "couchdb", "CouchDBContract", "CouchDB", "CouchDBScene:pouchdb"),
+    Column("tahoe", "Tahoe-LAFS", "tahoe", "TahoeTest", "Tahoe", "GatewayScene:gateway"),
+    Column("ipfs", "js-ipfs", "ipfs", "IPFSContract", "IPFS", "NodeScene:node"),
+    Column("gridfs", "SecantusDB", "gridfs", "GridFSContract", "GridFS", "SecantusScene:secantus"),
+    Column(
+        "mogilefs", "cluster", "mogilefs", "MogileFSContract", "MogileFS", "ClusterScene:cluster"
+    ),
 )
 
 
@@ -116,7 +126,7 @@ def _faults_of(column: Column, outcomes: dict[str, Outcome]) -> dict[str, Any]:
     passed = {
         test.rpartition("[")[2].rstrip("]"): outcome.kind
         for test, outcome in outcomes.items()
-        if test.startswith(column.faults)
+        if test.startswith(f"{column.faults}[")
     }
     for experiment in EXPERIMENTS:
         if experiment.http and not scene.http:
