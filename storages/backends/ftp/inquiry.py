@@ -6,10 +6,10 @@ import io
 import posixpath
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from storages.backends.ftp.connection import Connection
 from storages.backends.ftp.listing import Item, facts_of, item_of_facts, listed, mlsd, moment
@@ -21,10 +21,13 @@ from storages.staging import BLOCK, Spool
 
 __all__ = ["entries", "is_directory", "is_free", "kind_of", "size_of", "stat", "stat_of", "written"]
 
+T = TypeVar("T")
 _LONGEST_LINE = 64 * 1024
 # For so many seconds, and of so many directories, it is remembered that they could be entered.
 _MOMENT = 5.0
 _MOST_ENTERED = 1000
+# How often the server is asked before contradicting answers mean that something is forbidden.
+_LOOKS = 4
 # What may mean that there is nothing.
 _NOTHING = frozenset({501, 550, 553})
 # The words of vsftpd, pure-ftpd and proftpd when stat() failed. In a directory that can be entered,
@@ -35,8 +38,27 @@ _STAT_FAILED = re.compile(
 )
 
 
+class _Inferred(PermissionDenied):
+    """What is shown, and cannot be had, is forbidden; or it was made in between."""
+
+
+def _settled(ask: Callable[[], T]) -> T:
+    """Ask again where answers contradict each other, because somebody may have made the file."""
+    for _ in range(_LOOKS - 1):
+        with suppress(_Inferred):
+            return ask()
+    try:
+        return ask()
+    except _Inferred as error:
+        raise PermissionDenied(error.message, hint=error.hint) from error.__cause__
+
+
 def stat(ftp: Connection, path: str) -> Stat:
     """Return what the server tells of a file. Raises NotFound, IsADirectory, PermissionDenied."""
+    return _settled(lambda: _look(ftp, path))
+
+
+def _look(ftp: Connection, path: str) -> Stat:
     if "MLST" in ftp.features:
         item = _mlst(ftp, path)
         if item.kind == "dir":
@@ -203,7 +225,7 @@ def _absent(ftp: Connection, path: str, reply: Reply) -> StorageError:
         return refusal(reply, path)
     if _seen(ftp, path, look=not _STAT_FAILED.search(reply.text)) is None:
         return NotFound()
-    return PermissionDenied(
+    return _Inferred(
         f"The server shows the name, and answered {reply.text!r}.",
         hint="The user who logs in may not read it.",
     )
@@ -233,7 +255,7 @@ def _seen(ftp: Connection, path: str, *, look: bool = True) -> Item | None:
         return None
     if above.kind == "file":
         raise NotADirectory
-    raise PermissionDenied("The server shows the directory, but does not let the user enter it.")
+    raise _Inferred("The server shows the directory, but does not let the user enter it.")
 
 
 def _entered(ftp: Connection, path: str) -> Reply:
@@ -264,9 +286,7 @@ def entries(ftp: Connection, path: str) -> Iterator[Item]:
             yield from mlsd(_decoded(ftp, lines))
         return
     # An argument of LIST would be taken apart at spaces, or for a pattern.
-    reply = ftp.ask(f"CWD {path}")
-    if not reply.is_positive:
-        raise _not_entered(ftp, path, reply)
+    _settled(lambda: _enter(ftp, path))
     if ftp.has("LIST -a"):
         with _fetched(ftp, "LIST -a", path) as lines:
             # With -a there is always ".": a server that shows none has not understood.
@@ -284,14 +304,22 @@ def _children(ftp: Connection, lines: Spool) -> Iterator[Item]:
             yield item
 
 
-def _not_entered(ftp: Connection, path: str, reply: Reply) -> StorageError:
+def _enter(ftp: Connection, path: str) -> None:
+    reply = ftp.ask(f"CWD {path}")
+    if reply.is_positive:
+        return
     item = _seen(ftp, path)
     if item is None:
-        return NotFound()
+        raise NotFound
     kind = kind_of(ftp, path) if item.kind == "link" else item.kind
     if kind is None:
-        return NotFound()
-    return NotADirectory() if kind == "file" else refusal(reply, path)
+        raise NotFound
+    if kind == "file":
+        raise NotADirectory
+    error = refusal(reply, path)
+    if isinstance(error, PermissionDenied):
+        raise _Inferred(error.message, hint=error.hint) from error.__cause__
+    raise error
 
 
 def _fetched(ftp: Connection, command: str, path: str) -> Spool:

@@ -42,6 +42,8 @@ FTPStorageException = StorageError
 
 # Unused for so many seconds, a connection is asked whether it still stands.
 _DOUBTFUL = 10.0
+#: How often a file is deleted that cannot be, and is there all the same.
+_ATTEMPTS = 5
 
 
 class FTPStorageFile(StorageFile):
@@ -183,22 +185,24 @@ class FTPStorage(RemoteStorage):
     def _remove(self, key: str) -> None:
         with self.connection(key) as ftp:
             path = ftp.path(key)
-            reply = ftp.ask(f"DELE {path}")
-            if reply.is_positive:
-                return
-            if why(reply, path) is NotFound:
-                raise refusal(reply, path)
-            kind = inquiry.kind_of(ftp, path)
-            if kind is None:
-                raise NotFound
-            if kind == "file":
-                raise refusal(reply, path)
-            reply = ftp.ask(f"RMD {path}")
-            if reply.is_positive:
-                return
-            if next(inquiry.entries(ftp, path), None) is not None:
-                raise DirectoryNotEmpty
-            raise refusal(reply, path)
+            for left in reversed(range(_ATTEMPTS)):
+                reply = ftp.ask(f"DELE {path}")
+                if reply.is_positive:
+                    return
+                if why(reply, path) is NotFound:
+                    raise refusal(reply, path)
+                kind = inquiry.kind_of(ftp, path)
+                if kind is None:
+                    raise NotFound
+                if kind == "dir":
+                    reply = ftp.ask(f"RMD {path}")
+                    if reply.is_positive:
+                        return
+                    if next(inquiry.entries(ftp, path), None) is not None:
+                        raise DirectoryNotEmpty
+                # Perhaps another one has been saved since it was missing, or its last file deleted.
+                if not left:
+                    raise refusal(reply, path)
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         with self.connection(prefix) as ftp:

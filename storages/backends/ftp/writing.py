@@ -32,6 +32,8 @@ __all__ = ["move", "write"]
 _LARGE = 1024 * 1024
 # What a server says when a directory is missing, or may not be written to.
 _NO_PLACE = frozenset({450, 550, 553})
+# How often a directory is made that is not there a moment later.
+_ATTEMPTS = 3
 
 
 def write(storage: FTPStorage, key: str, source: Source, *, overwrite: bool) -> None:
@@ -103,7 +105,7 @@ def _rename(  # noqa: PLR0913 - all of it decides
 ) -> None:
     reply = ftp.ask(f"RNFR {path}")
     if not reply.is_positive:
-        raise refusal(reply, path)
+        raise NotFound if kind_of(ftp, path) is None else refusal(reply, path)
     if lock is not None:
         lock.check()
     try:
@@ -176,14 +178,16 @@ def _renamed(ftp: Connection, path: str, target: str) -> bool:
 
 def _upload(ftp: Connection, draft: str, source: Source) -> None:
     begun = ftp.transfer(f"STOR {draft}")
-    if isinstance(begun, Reply):
+    for _ in range(_ATTEMPTS):
+        if not isinstance(begun, Reply):
+            break
         if begun.code not in _NO_PLACE:
             raise refusal(begun, draft)
-        directory = posixpath.dirname(draft)
-        make_directories(ftp, directory)
+        # Again, where others delete the directory at the same time.
+        make_directories(ftp, posixpath.dirname(draft))
         begun = ftp.transfer(f"STOR {draft}")
-        if isinstance(begun, Reply):
-            raise refusal(begun, draft)
+    if isinstance(begun, Reply):
+        raise refusal(begun, draft)
     data, _ = begun
     check = Check(ftp)
     try:

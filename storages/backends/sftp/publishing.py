@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from storages import retry
 from storages.backends.sftp.connecting import Connection
-from storages.backends.sftp.messages import Attributes, Failure, Kind, Open, string
+from storages.backends.sftp.messages import (
+    Attributes,
+    Failure,
+    Kind,
+    Open,
+    Unsupported,
+    string,
+)
 from storages.backends.sftp.reading import is_directory
 from storages.backends.sftp.session import Session
 from storages.errors import (
@@ -26,6 +33,8 @@ __all__ = ["Publishing"]
 
 #: Seconds after which a lock is one that a writer left behind when it died.
 LOCK_AGE = 60
+#: How often a name is asked for that was refused, and is free a moment later.
+_ATTEMPTS = 5
 #: Seconds between two looks at somebody's lock.
 _PAUSE = 0.05
 
@@ -84,22 +93,32 @@ class Publishing:
 
     def _create(self, connection: Connection, path: str, target: str) -> None:
         session = connection.session
+
+        def rename() -> int:
+            return session.send(Kind.RENAME, string(path), string(target))
+
         if self.links and connection.is_openssh:
             # OpenSSH renames by linking and unlinking where the disk can, else in two steps.
-            self._ask(session, session.send(Kind.RENAME, string(path), string(target)), target)
+            self._ask(session, rename, target, _ATTEMPTS)
         elif not self._link(session, path, target):
             with _locked(session, target):
                 if _found(session, target) is not None:
                     raise AlreadyExists
-                session.ask(Kind.RENAME, string(path), string(target))
+                # Somebody may have made a link, before it was found out that there are none.
+                self._ask(session, rename, target)
 
     def _link(self, session: Session, path: str, target: str) -> bool:
         """Link the file to its new name and remove the old one; False: there are no links."""
         if self.links is False or "hardlink@openssh.com" not in session.extensions:
             return False
-        request = session.extended("hardlink@openssh.com", string(path), string(target))
+        names = string(path), string(target)
         try:
-            self._ask(session, request, target)
+            self._ask(
+                session,
+                lambda: session.extended("hardlink@openssh.com", *names),
+                target,
+                _ATTEMPTS if self.links else 1,
+            )
         except (Failure, PermissionDenied):
             # What servers say of a disk without links differs; a plain rename will tell more.
             self.links = False
@@ -108,14 +127,21 @@ class Publishing:
         session.ask(Kind.REMOVE, string(path))
         return True
 
-    def _ask(self, session: Session, request: int, target: str) -> None:
-        """Wait for an answer; a failure may mean that the name is taken."""
-        try:
-            session.receive(request)
-        except (Failure, PermissionDenied) as error:
-            if _found(session, target) is not None:
-                raise AlreadyExists from error
-            raise
+    def _ask(
+        self, session: Session, send: Callable[[], int], target: str, attempts: int = 1
+    ) -> None:
+        """Send a request and wait for the answer; a failure may mean that the name is taken."""
+        for left in reversed(range(attempts)):
+            try:
+                session.receive(send())
+            except (Failure, PermissionDenied) as error:
+                if _found(session, target) is not None:
+                    raise AlreadyExists from error
+                # Perhaps it was taken, by a file that has been deleted since.
+                if not left or isinstance(error, (Unsupported, PermissionDenied)):
+                    raise
+            else:
+                return
 
 
 def _found(session: Session, path: str) -> Attributes | None:

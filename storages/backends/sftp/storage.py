@@ -35,6 +35,8 @@ __all__ = ["SFTPStorage", "SFTPStorageFile"]
 
 #: So many pages of a listing are asked for at once.
 _PAGES = 4
+#: How often a directory is deleted that cannot be, and is empty all the same.
+_ATTEMPTS = 5
 SFTPStorageFile = StorageFile
 #: While a storage looks for what it keeps: of threads that come first together, one makes it.
 _keeping = threading.RLock()
@@ -111,12 +113,17 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
                 self._remove_directory(connection, path)
 
     def _remove_directory(self, connection: Connection, path: str) -> None:
-        try:
-            connection.session.ask(Kind.RMDIR, string(path))
-        except Failure as error:
-            if next(self._entries_at(path), None) is None:
-                raise
-            raise DirectoryNotEmpty from error
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                connection.session.ask(Kind.RMDIR, string(path))
+            except Failure as error:
+                if next(self._entries_at(path), None) is not None:
+                    raise DirectoryNotEmpty from error
+                # Perhaps its last file has been deleted since.
+                if not left:
+                    raise
+            else:
+                return
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         path = self._path(prefix) or "."

@@ -51,6 +51,8 @@ MOST_YOUNGER = 60
 _PACKET = 32 * 1024 - 64
 _HEADER = 64
 _READ_ONLY = 1
+#: How often directories are made that are not there a moment later.
+_ATTEMPTS = 5
 
 
 @dataclass
@@ -214,20 +216,18 @@ class Writer:
 
     def _with_directories(self, session: Session, path: str, work: Callable[[], T]) -> T:
         """Do what needs the directory of ``path``; make that when it turns out to be missing."""
-        try:
-            return work()
-        except NotFound as error:
-            missing = error.with_traceback(None)
-        except Failure as error:
-            raise _explained(session, path, error) from error
-        failures = self._make_directories(session, path)
-        try:
-            return work()
-        except NotFound:
-            self._judge_directories(session, failures)
-            raise missing from None
-        except Failure as error:
-            raise _explained(session, path, error) from error
+        failures: dict[str, StorageError] = {}
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                return work()
+            except NotFound as error:
+                missing = error.with_traceback(None)
+            except Failure as error:
+                raise _explained(session, path, error) from error
+            if left:  # again, where others delete it at the same time
+                failures = self._make_directories(session, path)
+        self._judge_directories(session, failures)
+        raise missing
 
     def _directories(self, path: str) -> list[str]:
         """Return the directories of ``path``, from the root on; none above it."""
