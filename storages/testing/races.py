@@ -88,13 +88,16 @@ class RacesContract(ContractCase):
         account = "\n".join([f"{directory}, {kind}:", *told])
         if forced and race.forces:
             self.assertGreaterEqual(sum(got.met for got in outcomes), 2, account)
-        steps = [
-            sequence
-            for operation, outcome in zip(race.operations, outcomes, strict=True)
-            for sequence in operation.steps(outcome, self)
-        ]
         after = self.files_of_race(directory, race, outcomes)
-        if not do.is_explained(race.before, steps, after):
+        parts = [
+            part
+            for operation, outcome in sorted(
+                zip(race.operations, outcomes, strict=True),
+                key=lambda pair: pair[0].place(after),
+            )
+            for part in operation.parts(outcome, self)
+        ]
+        if not do.is_explained(race.before, parts, after):
             found = {name: len(data) for name, data in after.items()}
             self.fail(f"No order of the operations explains this.\n{account}\nthere: {found}")
         if race.check is not None:

@@ -8,6 +8,7 @@ order of all the steps that gives these outcomes, and leaves these files.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ State: TypeAlias = Mapping[str, bytes]
 Step: TypeAlias = Callable[[State], "State | None"]
 #: Steps that happen in this order, others' between them.
 Steps: TypeAlias = Sequence[Step]
+#: The names that steps look at or change, and the steps.
+Part: TypeAlias = tuple[frozenset[str], tuple[Step, ...]]
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,22 @@ class Operation:
         """Do it; return what is to be judged."""
         raise NotImplementedError
 
-    def steps(self, outcome: Outcome, promises: Capabilities) -> Sequence[Steps]:
-        """Return what must have happened for this outcome: sequences, in any order."""
+    def parts(self, outcome: Outcome, promises: Capabilities) -> Sequence[Part]:
+        """Return what must have happened for this outcome; the parts in any order."""
         if outcome.error is not None:
             step = self.refused(outcome.error, promises)
-            return [] if step is None else [[step]]
-        return [self.done(outcome.value, promises)]
+            steps: Steps = () if step is None else (step,)
+        else:
+            steps = self.done(outcome.value, promises)
+        return [(self.touched(outcome.value), tuple(steps))] if steps else []
+
+    def touched(self, value: Any) -> frozenset[str]:  # noqa: ARG002
+        """Return the names of the files that it looks at or changes, when it ends with that."""
+        return frozenset({self.name})
+
+    def place(self, after: State) -> int:  # noqa: ARG002
+        """Return where in the order this seems to be, as far as the files tell in the end."""
+        return 0
 
     def done(self, value: Any, promises: Capabilities) -> Steps:
         """Return the steps that end with ``value``."""
@@ -87,6 +100,9 @@ class Save(Operation):
         if self.max_length is None:
             return worker.storage.save(self.name, content)
         return worker.storage.save(self.name, content, max_length=self.max_length)
+
+    def touched(self, value: Any) -> frozenset[str]:
+        return frozenset({self.wanted, value})
 
     def done(self, value: Any, promises: Capabilities) -> Steps:
         def step(state: State) -> State | None:
@@ -146,6 +162,9 @@ class Append(Write):
             file.write(self.data)
             worker.meet()
 
+    def place(self, after: State) -> int:
+        return after.get(self.name, b"").find(self.data)
+
     def done(self, value: Any, promises: Capabilities) -> Steps:  # noqa: ARG002
         return [lambda state: {**state, self.name: state.get(self.name, b"") + self.data}]
 
@@ -167,7 +186,7 @@ class Delete(Operation):
                 worker.storage.delete(self.directory)
 
     def done(self, value: Any, promises: Capabilities) -> Steps:  # noqa: ARG002
-        return [lambda state: _without(state, self.name)]
+        return [_Removal(self.name)]
 
 
 @dataclass(frozen=True)
@@ -180,12 +199,12 @@ class DeleteMany(Operation):
     def run(self, worker: Worker) -> Any:
         worker.storage.delete_many([self.name, *self.others])
 
-    def steps(self, outcome: Outcome, promises: Capabilities) -> Sequence[Steps]:
+    def parts(self, outcome: Outcome, promises: Capabilities) -> Sequence[Part]:
         """Each is deleted by itself, in any order."""
         if outcome.error is not None:
-            return super().steps(outcome, promises)
+            return super().parts(outcome, promises)
         names = (self.name, *self.others)
-        return [[lambda state, n=name: _without(state, n)] for name in names]  # type: ignore[misc] # mypy does not see Step in it
+        return [(frozenset({name}), (_Removal(name),)) for name in names]
 
 
 @dataclass(frozen=True)
@@ -197,6 +216,9 @@ class Copy(Operation):
 
     def run(self, worker: Worker) -> Any:
         return worker.storage.copy(self.name, self.target)
+
+    def touched(self, value: Any) -> frozenset[str]:  # noqa: ARG002
+        return frozenset({self.name, self.target})
 
     def done(self, value: Any, promises: Capabilities) -> Steps:  # noqa: ARG002
         return [self._copied]
@@ -225,7 +247,7 @@ class Move(Copy):
 
     def done(self, value: Any, promises: Capabilities) -> Steps:  # noqa: ARG002
         if not promises.moves_in_one_step:
-            return [self._copied, lambda state: _without(state, self.name)]
+            return [self._copied, _Removal(self.name)]
 
         def moved(state: State) -> State | None:
             copied = self._copied(state)
@@ -342,25 +364,59 @@ def _without(state: State, name: str) -> State:
     return {other: data for other, data in state.items() if other != name}
 
 
-def is_explained(before: State, sequences: Sequence[Steps], after: State) -> bool:
+@dataclass(frozen=True)
+class _Removal:
+    """The step in which a file goes, if it is there."""
+
+    name: str
+
+    def __call__(self, state: State) -> State:
+        return _without(state, self.name)
+
+
+def is_explained(before: State, parts: Sequence[Part], after: State) -> bool:
     """Tell whether some order of all steps leads from one state to the other."""
-    seen: set[tuple[tuple[int, ...], frozenset[tuple[str, bytes]]]] = set()
+    # What happens to files that have nothing to do with one another can be in any order.
+    groups: list[tuple[frozenset[str], list[Part]]] = []
+    for part in parts:
+        near = [group for group in groups if group[0] & part[0]]
+        groups = [group for group in groups if group not in near]
+        names = part[0].union(*(group[0] for group in near))
+        groups.append((names, [each for group in near for each in group[1]] + [part]))
+    touched = frozenset[str]().union(*(names for names, _ in groups))
+    return all(
+        _leads(_only(before, names), Counter(own), _only(after, names), set())
+        for names, own in groups
+    ) and _but(before, touched) == _but(after, touched)
 
-    def leads(state: State, done: tuple[int, ...]) -> bool:
-        here = done, frozenset(state.items())
-        if here in seen:
-            return False
-        seen.add(here)
-        finished = True
-        for number, steps in enumerate(sequences):
-            if done[number] == len(steps):
-                continue
-            finished = False
-            following = steps[done[number]](state)
-            if following is not None and leads(
-                following, (*done[:number], done[number] + 1, *done[number + 1 :])
-            ):
-                return True
-        return finished and state == after
 
-    return leads(before, (0,) * len(sequences))
+def _leads(state: State, left: Counter[Part], after: State, seen: set[Any]) -> bool:
+    """Tell whether what is left leads there. Of equal parts it does not matter which is first."""
+    here = frozenset(left.items()), frozenset(state.items())
+    if here in seen:
+        return False
+    seen.add(here)
+    touched = frozenset[str]().union(*(names for names, _ in left))
+    if _but(state, touched) != _but(after, touched):
+        return False  # and nobody will change it any more
+    if not left:
+        return True
+    for part in left:
+        names, steps = part
+        following = steps[0](state)
+        if following is None:
+            continue
+        rest = left - Counter([part])
+        if steps[1:]:
+            rest[names, steps[1:]] += 1
+        if _leads(following, rest, after, seen):
+            return True
+    return False
+
+
+def _only(state: State, names: frozenset[str]) -> State:
+    return {name: data for name, data in state.items() if name in names}
+
+
+def _but(state: State, names: frozenset[str]) -> State:
+    return {name: data for name, data in state.items() if name not in names}
