@@ -112,7 +112,7 @@ PATH = re.compile(
     r"``((?:\.ci|benchmarks|docs|example|requirements|storages|tests|tools)/[\w./-]*\w/?)``"
 )
 SUBJECTS = [*TOP, *sorted(DOCS.glob("*.rst")), *sorted(DOCS.glob("backends/*.rst"))]
-GENERATED = {"docs/_build/html", "example/var"}
+GENERATED = {"benchmarks/results", "docs/_build/html", "example/var"}
 
 
 @pytest.mark.parametrize("page", SUBJECTS, ids=name_of)
