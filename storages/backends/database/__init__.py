@@ -29,9 +29,9 @@ from storages.backends.database.odbc import OdbcEngine, Place
 from storages.backends.database.statements import Table
 from storages.backends.database.views import image_view, serve_database_file
 from storages.base import Entry, Reader, RemoteStorage, Source, Stat
-from storages.errors import NoURL, OptionError
+from storages.errors import AlreadyExists, NotFound, NoURL, OptionError, Unavailable
 from storages.options import Option, options_of, unknown_options
-from storages.retry import NO_RETRY, Retry
+from storages.retry import NO_RETRY, Retry, repeat
 
 __all__ = ["DatabaseStorage", "image_view", "serve_database_file"]
 
@@ -149,7 +149,32 @@ class DatabaseStorage(RemoteStorage):
         return self._engine.copy(key, target, overwrite=overwrite)
 
     def _move(self, key: str, target: str, *, overwrite: bool) -> None:
-        self._engine.move(key, target, overwrite=overwrite)
+        lost = False
+
+        def move() -> None:
+            nonlocal lost
+            try:
+                self._engine.move(key, target, overwrite=overwrite)
+            except Unavailable:
+                lost = True
+                raise
+            except (AlreadyExists, NotFound):
+                # The answer that was lost may have been that of the commit.
+                if not lost or self._there(key) or not self._there(target):
+                    raise
+
+        try:
+            repeat(self.retry, move)
+        except Unavailable as error:
+            error.final = True  # nobody else is to begin anew
+            raise
+
+    def _there(self, key: str) -> bool:
+        try:
+            self._engine.stat(key)
+        except NotFound:
+            return False
+        return True
 
     def _remove_many(self, keys: list[str]) -> Any:
         return self._engine.remove_many(keys)

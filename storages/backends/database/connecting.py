@@ -128,6 +128,8 @@ class Session:
             self.raw.autocommit = False
         try:
             yield
+            if self.dialect.commit is not None:
+                self.run(self.dialect.commit)
             with self.translating():
                 self.raw.commit()
         except BaseException as error:

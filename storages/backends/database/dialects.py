@@ -55,6 +55,9 @@ class Dialect:
     lock_by: str | None = None
     unlock: str | None = None
 
+    #: Commits, where the driver's own call says "done" on a connection that is gone.
+    commit: str | None = None
+
     #: Bytes in one value, whatever the table says.
     most: int | None = None
     #: Asks for the bytes that a packet and the column take, and whether the name's collation tells
@@ -76,6 +79,8 @@ POSTGRESQL = Dialect(
     page="SELECT {columns} FROM {table} WHERE {where} ORDER BY {order} LIMIT {count}",
     lock="SELECT pg_advisory_xact_lock(?)",
     lock_by="number",
+    # psqlodbc may notice only after a statement, in releasing its savepoint, and tell nobody.
+    commit="COMMIT",
     most=256 * MIB,  # it travels as text, twice as long, in a message of at most 1 GB
 )
 

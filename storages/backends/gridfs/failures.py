@@ -44,6 +44,7 @@ _CODES: dict[int, type[StorageError]] = {
 #: What is wrong with a server that cannot be reached is only told in words.
 _UNVERIFIED = "certificate verify failed"
 _REFUSED = "authentication failed"
+_SILENT = "timed out"
 
 
 def code_of(error: Any) -> int:
@@ -111,7 +112,8 @@ def _no_server(text: str) -> StorageError:
         return StorageError(text, hint="Name the authority's certificate in the option tlsCAFile.")
     if _REFUSED in text.lower():
         return PermissionDenied(text, hint=_HINTS[18])
-    return Unavailable(text, hint="Is the server's address right, and does it run?")
+    kind = Timeout if _SILENT in text else Unavailable
+    return kind(text, hint="Is the server's address right, and does it run?")
 
 
 _HINTS = {
