@@ -11,7 +11,7 @@ servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe se
 npm_servers = pouchdb js-ipfs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults guarantees lint docs bench bench-s3 bench-sftp bench-ftp bench-mogilefs bench-gridfs bench-http bench-static bench-serving clean
+.PHONY: help demo test faults guarantees lint docs bench bench-static bench-serving clean
 
 help:
 	@echo "make demo   the example site on http://127.0.0.1:$(PORT)/ (PORT=...)"
@@ -20,13 +20,7 @@ help:
 	@echo "make guarantees  what the tests show of each backend, for the documentation (ARGS=... for pytest)"
 	@echo "make lint   ruff, its formatter, mypy"
 	@echo "make docs   the documentation, in docs/_build/html"
-	@echo "make bench  memory and speed of each backend (ARGS=...)"
-	@echo "make bench-s3  S3 beside boto3 and django-storages 1.14 (ARGS=...)"
-	@echo "make bench-sftp  SFTP beside sftp, paramiko and django-storages 1.14 (ARGS=...)"
-	@echo "make bench-ftp   FTP beside curl, ftplib and django-storages 1.14 (ARGS=...)"
-	@echo "make bench-mogilefs  MogileFS beside curl to a storage node (ARGS=...)"
-	@echo "make bench-gridfs  GridFS beside pymongo's GridFSBucket (ARGS=...)"
-	@echo "make bench-http  the backends that speak HTTP beside curl (ARGS=...)"
+	@echo "make bench  every backend beside its client library and django-storages 1.14 (ARGS=...)"
 	@echo "make bench-static  collectstatic beside django-storages 1.14 (ARGS=...)"
 	@echo "make bench-serving  the serving view beside Django's own, under load (ARGS=...)"
 	@echo "make clean  remove everything that these made"
@@ -64,28 +58,10 @@ docs:
 	$(run) -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
 
 bench:
-	@$(PYTHON) tools/environment.py dev
-	@$(run) benchmarks/memory.py $(ARGS)
-
-bench-s3:
-	@$(PYTHON) tools/environment.py dev
 	@$(PYTHON) tools/debian.py
-	@$(run) benchmarks/s3.py $(ARGS)
-
-bench-sftp bench-ftp bench-mogilefs:
-	@$(PYTHON) tools/environment.py dev
-	@$(PYTHON) tools/debian.py
-	@$(run) benchmarks/$(@:bench-%=%).py $(ARGS)
-
-bench-gridfs:
-	@$(PYTHON) tools/environment.py dev servers/secantus
-	@$(run) benchmarks/gridfs.py $(ARGS)
-
-bench-http:
-	@$(PYTHON) tools/debian.py
-	@$(PYTHON) tools/environment.py dev $(servers)
+	@$(PYTHON) tools/environment.py bench $(servers)
 	@$(PYTHON) tools/npm.py $(npm_servers)
-	@$(run) benchmarks/over_http.py $(ARGS)
+	@$(run) benchmarks/bench.py $(ARGS)
 
 bench-static:
 	@$(PYTHON) tools/environment.py dev

@@ -1,7 +1,7 @@
 """Write a long listing into a container's database: storing as many objects takes minutes.
 
 Runs with the Python of Swift's own environment, as swift_cluster.py does:
-``swift_fill.py swift.conf devices account container count``.
+``swift_fill.py swift.conf devices account container count [directory]``.
 """
 
 # ruff: noqa: E402 - see there
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import swift.common.utils
 
-COMMON, DEVICES, ACCOUNT, CONTAINER, COUNT = sys.argv[1:]
+COMMON, DEVICES, ACCOUNT, CONTAINER, COUNT, *GIVEN = sys.argv[1:]
+DIRECTORY = GIVEN[0] if GIVEN else "d"
 swift.common.utils.SWIFT_CONF_FILE = COMMON
 
 from swift.common.utils import hash_path, validate_hash_conf
@@ -35,5 +36,5 @@ record = {
     "meta_timestamp": None,
 }
 ContainerBroker(str(database)).merge_items(
-    [{**record, "name": f"d/{number:06d}.txt"} for number in range(int(COUNT))]
+    [{**record, "name": f"{DIRECTORY}/{number:06d}.txt"} for number in range(int(COUNT))]
 )
