@@ -12,7 +12,8 @@ from urllib.parse import quote
 from storages.backends.couchdb import CouchDBStorage
 from storages.base import RemoteStorage
 from storages.retry import Retry
-from tests.faults.matrix.scene import Declared, Scene
+from tests.faults.matrix.scene import Declared
+from tests.faults.scenes.patience import Patient
 from tests.servers import shared
 from tests.servers.pouchdb import PouchDB
 from tests.servers.process import HOST
@@ -23,11 +24,12 @@ __all__ = ["CouchDBScene"]
 _PASSWORD = "hidden-couch-77"
 
 
-class CouchDBScene(Scene):
+class CouchDBScene(Patient):
     """A database."""
 
     backend = "couchdb"
     service = "pouchdb-server"
+    short = 0.7
     http = True
     secrets = (_PASSWORD,)
     declared: ClassVar[Mapping[str, Declared]] = {}

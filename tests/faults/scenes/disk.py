@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from storages.staging import is_temporary
-from tests.faults.matrix.scene import Scene
+from tests.faults.scenes.patience import Patient
 
 __all__ = ["DiskScene"]
 
 _AGE = 3600.0
 
 
-class DiskScene(Scene):
+class DiskScene(Patient):
     """A ``directory``, which ``open`` sets; orphans have the names of temporary files."""
 
     directory: Path

@@ -30,6 +30,7 @@ class VsftpdScene(DiskScene):
 
     backend = "ftp"
     service = "vsftpd"
+    short = 0.7
     data = True
     secrets: ClassVar[tuple[str, ...]] = (FTPServer.password, FTPServer.quoted_password())
     declared: ClassVar[Mapping[str, Declared]] = {

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from storages.backends.s3 import S3Storage
 from storages.base import RemoteStorage
 from storages.retry import Retry
-from tests.faults.matrix.scene import Declared, Scene
+from tests.faults.matrix.scene import Declared
+from tests.faults.scenes.patience import Patient
 from tests.servers import shared
 from tests.servers.s3 import Moto, S3Server
 from tests.servers.s3proxy import S3Proxy
@@ -20,16 +21,24 @@ _IN_MEMORY = "moto keeps files in its memory; radosgw does not."
 _UNSIGNED = "moto checks neither signatures nor checksums; radosgw does."
 
 
+_NO_MD5 = Declared(
+    "unnoticed",
+    "The ETag of an object need not be its MD5: bytes that come the same a second time are taken "
+    "for those that the server has.",
+)
+
+
 class _Storage(S3Storage):
     """Repeats as it is told, instead of as an option says."""
 
     retry = Retry()
 
 
-class S3Scene(Scene):
+class S3Scene(Patient):
     """A bucket of an S3 server."""
 
     backend = "s3"
+    short = 0.7
     http = True
     secrets = (S3Server.secret_key,)
     kind: ClassVar[type[S3Server]]
@@ -99,6 +108,7 @@ class MotoScene(S3Scene):
     kind = Moto
     declared: ClassVar[Mapping[str, Declared]] = {
         "flip.save.*": Declared("unnoticed", _UNSIGNED),
+        "flip.read.always": _NO_MD5,
         "idle.*": Declared("impossible", "moto keeps no connection open."),
         "kill.*": Declared("impossible", _IN_MEMORY),
         "restart.*": Declared("impossible", _IN_MEMORY),

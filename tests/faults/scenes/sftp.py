@@ -23,7 +23,8 @@ class SftpScene(DiskScene):
 
     backend = "sftp"
     service = "OpenSSH"
-    timeout = 1.0  # a login takes its time
+    # A login takes its time.
+    short = 1.0
     varies = 2000  # a message may go in one packet with another, or by itself
     secrets: ClassVar[tuple[str, ...]] = (PASSWORD,)
 
