@@ -15,6 +15,7 @@ from tests.contract import (
     fuzz_mutants,  # noqa: F401 - adds its own to MUTANTS
     nth_mutants,  # noqa: F401 - likewise
     places,
+    race_mutants,  # noqa: F401 - likewise
 )
 from tests.contract.mutants import MUTANTS
 
