@@ -27,7 +27,7 @@ ELSEWHERE = {
     "tahoe": "Tahoe-LAFS's command: tests/servers/tahoe.py asks the web API for the same",
 }
 # Packages that nobody here installs.
-NOT_OURS = {"django-tahoestorage", "django-ipfs-storage"}
+NOT_OURS = {"tahoestorage", "django-ipfs-storage"}
 
 
 def requirements() -> set[str]:
