@@ -52,6 +52,10 @@ class Capabilities:
     """Whether ``move`` to a free name renames in one step. False: for a moment the file has both
     names, and what is saved under the old one in that moment is deleted."""
 
+    lists_at_one_moment: ClassVar[bool] = True
+    """Whether a listing (of one page) shows what is there at one moment. False: a file that is
+    renamed meanwhile may be missing in it, under either name."""
+
     forgets_deleted: ClassVar[bool] = True
     """Whether a deleted file cannot be read any more. False: it does not exist, but its content
     may be there until it is collected."""

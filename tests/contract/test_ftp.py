@@ -36,6 +36,7 @@ class FTPPlace(ContractCase):
 
     real_directories = True
     directory_removed_with_last_file = False
+    lists_at_one_moment = False  # servers read the names, and then look at each
     secrets = (FTPServer.password, FTPServer.quoted_password())
     page_size = 100  # a listing comes in one piece
 

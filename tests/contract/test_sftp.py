@@ -40,6 +40,7 @@ class SFTPPlace(ContractCase):
     real_directories = True
     directory_removed_with_last_file = False
     moves_in_one_step = False  # OpenSSH renames by a link
+    lists_at_one_moment = False  # it reads the names, and then looks at each
     supports_times = frozenset({"modified", "created", "accessed"})
     client_library = "paramiko"
     extra = "sftp"
