@@ -291,7 +291,7 @@ class LeaksContract(ContractCase):
     @property
     def leak_warming(self) -> int:
         """How many operations come before the first measurement."""
-        return 320 if self.full else 36
+        return 320 if self.full else min(36, self.leak_operations)
 
     def assertBounded(self, before: Usage, after: Usage, *, memory: int) -> None:
         """Nothing has grown, but for what differs from one moment to the next."""

@@ -21,6 +21,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import TracebackType
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -31,7 +33,7 @@ from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
-from django.views.debug import ExceptionReporter
+from django.views.debug import get_default_exception_reporter_filter
 
 from storages import events
 
@@ -42,6 +44,8 @@ SPECIAL = "/@?:#%&=+ ;"
 #: Shorter ones would be found in ordinary words.
 _SHORTEST = 6
 _SHORTEST_PIECE = 8
+#: So much of a variable is in a report.
+_LONGEST = 4096
 
 
 def marked(label: str, special: str = SPECIAL) -> str:
@@ -55,7 +59,8 @@ def marked(label: str, special: str = SPECIAL) -> str:
     return made
 
 
-def forms_of(secret: str) -> set[str]:
+@lru_cache(maxsize=64)
+def forms_of(secret: str) -> frozenset[str]:
     """Return in how many ways ``secret`` may stand in a text, in lower case."""
     data = secret.encode()
     forms = {
@@ -76,9 +81,10 @@ def forms_of(secret: str) -> set[str]:
         encoded = base64.b64encode(bytes(before) + data).decode()
         whole = encoded[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
         forms |= {whole, whole.translate(str.maketrans("+/", "-_"))}
-    forms = {form.lower() for form in forms if len(form) >= _SHORTEST}
     pieces = re.split(r"[^A-Za-z0-9]+", secret)
-    return forms | {piece.lower() for piece in pieces if len(piece) >= _SHORTEST_PIECE}
+    long = [form for form in forms if len(form) >= _SHORTEST]
+    long += [piece for piece in pieces if len(piece) >= _SHORTEST_PIECE]
+    return frozenset(form.lower() for form in long)
 
 
 def tellings_of(secret: str) -> list[str]:
@@ -128,21 +134,24 @@ class Heard:
             seen.append(link)
             kind = f"{place} {type(link).__name__}"
             self.add(kind, str(link), repr(link), repr(link.args), repr(vars(link)))
-            # What a traceback goes on with.
+            # What ADMINS get by mail: Django's own filter. (A page for DEBUG hides nothing.)
+            self._add_variables(link.__traceback__, f"{place}, report")
+            # What a traceback and a report go on with.
             link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
         self.add(f"{place}, traceback", "".join(traceback.format_exception(error)))
         with contextlib.suppress(Exception):  # a library's own may not pickle
             self.add(f"{place}, pickled", pickle.dumps(error).decode("latin-1"))
-        # What ADMINS get by mail, with Django's own filter. (A page for DEBUG hides nothing.)
-        reporter = ExceptionReporter(None, type(error), error, error.__traceback__)
-        data = reporter.get_traceback_data()
-        self.add(f"{place}, report", data.get("exception_value", ""))
-        for frame in data["frames"]:
-            file = frame.get("filename", "")  # none: a cause that was never raised
-            if not file.startswith(_HERE):
-                where = f"{place}, report, {file}:{frame.get('function')}"
-                for name, value in frame.get("vars", ()):
-                    self.add(f"{where}, variable {name}", html.unescape(value))
+
+    def _add_variables(self, trace: TracebackType | None, place: str) -> None:
+        shows = get_default_exception_reporter_filter()
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if not code.co_filename.startswith(_HERE):
+                where = f"{place}, {code.co_filename}:{code.co_name}"
+                for name, value in shows.get_traceback_frame_variables(None, trace.tb_frame):
+                    with contextlib.suppress(Exception):  # a report says so, too
+                        self.add(f"{where}, variable {name}", repr(value)[:_LONGEST])
+            trace = trace.tb_next
 
     def add_storage(self, storage: Any) -> None:
         """Note what a storage shows, in a migration too."""

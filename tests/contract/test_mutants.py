@@ -13,6 +13,7 @@ from storages.testing import MemoryStorage, StorageContract
 from storages.testing.stress import StressContract
 from tests.contract import (
     fuzz_mutants,  # noqa: F401 - adds its own to MUTANTS
+    keeping_mutants,  # noqa: F401 - likewise
     nth_mutants,  # noqa: F401 - likewise
     places,
     race_mutants,  # noqa: F401 - likewise

@@ -42,6 +42,8 @@ from storages.options import options_of
 from storages.retry import NO_RETRY
 from storages.testing.secrets import try_everything, try_options
 from storages.testing.shown import Heard, listening, marked
+from tests.contract.keeping_mutants import TellsCauses, WithPassword
+from tests.contract.test_mutants import outcome
 from tests.servers import odbc
 from tests.servers.http import Reply, Request, ScriptedServer
 from tests.servers.process import HOST
@@ -210,7 +212,7 @@ ROWS = [
         lambda port: {
             "uri": f"mongodb://{HOST}:{port}/files",
             "timeout": 0.5,
-            "connect_timeout": 0.2,
+            "connect_timeout": 0.05,
         },
         {
             "uri": lambda port: {"uri": f"mongodb://user:{QUOTED}@{HOST}:{port}/files"},
@@ -308,6 +310,14 @@ def test_every_value_is_marked() -> None:
     for row in ROWS:
         for name, make in {**row.secrets, **row.more}.items():
             assert Heard([("value", repr(make(1)))]).leaks(SECRETS), name
+
+
+@pytest.mark.parametrize(("kind", "found"), [(WithPassword, False), (TellsCauses, True)])
+def test_tellers_are_found(kind: type[Any], found: bool) -> None:
+    """The contract's case about what libraries tell fails for a storage that passes it on."""
+    result = outcome(kind, "test_X33_library_that_tells")
+    assert (result.testsRun, result.errors, result.skipped) == (1, [], [])
+    assert bool(result.failures) == found
 
 
 @contextmanager
