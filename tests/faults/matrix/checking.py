@@ -11,7 +11,7 @@ import pickle
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from storages.errors import StorageError, Unavailable
@@ -28,7 +28,7 @@ MARGIN = 12.0  # seconds that a busy machine may take beside waiting for the ser
 class Outcome:
     """What came of a call, after so many seconds."""
 
-    value: Any = None
+    value: Any = field(default=None, repr=False)  # it may be a file's content
     error: StorageError | None = None
     took: float = 0.0
 
