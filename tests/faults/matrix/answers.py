@@ -33,18 +33,20 @@ QUICK = {
 }
 
 
-def _cut(scene: Scene, operation: Operation, kind: str, way: Way, turn: int) -> bool:
+def _cut(  # noqa: PLR0913, PLR0917 - all of a fault
+    scene: Scene, operation: Operation, kind: str, way: Way, turn: int, times: int | None = 1
+) -> bool:
     """Let the n-th be cut; whether there was one."""
     scene.clear()
     scene.restore(operation)
     scene.clear()
-    scene.arm(Fault(kind, way, turn=turn))  # type: ignore[arg-type] # it is one of them
+    scene.arm(Fault(kind, way, turn=turn, times=times))  # type: ignore[arg-type] # one of them
     storage = scene.storage()
     outcome = attempt(scene, lambda: operation.call(scene, storage))
     if not scene.fired:  # it needed fewer this time
         assert outcome.value == operation.result(scene)
         return False
-    check(scene, operation, outcome, must_succeed=True)
+    check(scene, operation, outcome, must_succeed=times is not None)
     return True
 
 
@@ -66,6 +68,23 @@ def _lost(operation: Operation, kind: str, which: str, way: Way) -> Experiment:
     return Experiment(name, f"{promise}{PROMISES[operation.id]}.", operation, run, name in QUICK)
 
 
+def _always(operation: Operation, way: Way) -> Experiment:
+    """The n-th of every connection, for each n."""
+
+    def run(scene: Scene) -> None:
+        count = scene.measured(operation).requests
+        turns = range(1, count + 1)
+        cut = [_cut(scene, operation, "rst", way, turn, None) for turn in turns]
+        assert any(cut)
+
+    what = "answer" if way == DOWN else "request"
+    promise = (
+        f"When any one {what} is lost by a reset on every attempt while {operation.words}: success "
+        f"or an error in time, and no half file in either case."
+    )
+    return Experiment(f"{what}.{operation.id}.rst.always", promise, operation, run)
+
+
 ROWS = [
     *(
         _lost(operation, kind, which, DOWN)
@@ -74,4 +93,5 @@ ROWS = [
         for which in ("last", "each")
     ),
     *(_lost(operation, "rst", "each", UP) for operation in OPERATIONS),
+    *(_always(operation, way) for operation in (SAVE, REPLACE) for way in (UP, DOWN)),
 ]

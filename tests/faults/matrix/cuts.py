@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from storages.errors import Corrupt, Unavailable
-from tests.faults.flows import DOWN, UP, Way
+from tests.faults.flows import DOWN, UP, Fault, Way
 from tests.faults.matrix.checking import attempt, check_stored, meets
 from tests.faults.matrix.operations import LIST, READ, REPLACE, SAVE, Operation
 from tests.faults.matrix.scene import Scene
@@ -53,13 +53,28 @@ def _cut(operation: Operation, kind: str, place: str, times: str) -> Experiment:
         measured = scene.measured(operation)
         at = PLACES[place](measured.up if operation.way == UP else measured.down)
         fault = scene.fault(kind, operation.way, at=at, times=1 if times == "once" else None)
-        meets(scene, operation, fault, must_succeed=times == "once")
+        if operation is LIST and scene.allows("unnoticed"):
+            _list_in_part(scene, fault)
+        else:
+            meets(scene, operation, fault, must_succeed=times == "once")
 
     name = f"cut.{operation.id}.{kind}.{place}.{times}"
     begin = f"When the connection {BREAKS[kind]} {WHERE[place]} while {operation.words}"
     again = " on every attempt" if times == "always" else ""
     promise = f"{begin}{again}: {PROMISES[operation.id, times]}."
     return Experiment(name, promise, operation, run, quick=name in QUICK)
+
+
+def _list_in_part(scene: Scene, fault: Fault) -> None:
+    """Where nothing tells the end of a listing from its being cut: at least no wrong name."""
+    scene.arm(fault)
+    storage = scene.storage()
+    outcome = attempt(scene, lambda: LIST.call(scene, storage))
+    assert scene.fired
+    if outcome.error is None:
+        names = set(LIST.result(scene))
+        assert set(outcome.value) < names, "it is noticed: declare it no more"
+    check_stored(scene, LIST.before(scene))
 
 
 def _flip(operation: Operation, times: str) -> Experiment:

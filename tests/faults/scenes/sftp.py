@@ -46,12 +46,13 @@ class SftpScene(DiskScene):
     def make(self, retry: Retry, *, direct: bool, **more: Any) -> RemoteStorage:
         """The key lets in; the password is there to be kept secret."""
         wait = 60.0 if direct else self.timeout
-        options = self.server.options(
-            root_path=str(self.directory),
-            known_host_file=str(self.hosts),
-            params={"port": self.server.port if direct else self.port, "password": PASSWORD},
-            **{"timeout": wait, "connect_timeout": wait, **more},
-        )
-        storage = SFTPStorage(**options)
+        given = {
+            "root_path": str(self.directory),
+            "known_host_file": str(self.hosts),
+            "params": {"port": self.server.port if direct else self.port, "password": PASSWORD},
+            "timeout": wait,
+            "connect_timeout": wait,
+        }
+        storage = SFTPStorage(**{**self.server.options(**given), **more})
         storage.retry = retry
         return storage
