@@ -15,6 +15,8 @@ MB = 1000 * KB
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 NEAR, FAR, WATCHED = "near", "far", "watched"
+#: Names in a directory of which a listing is measured once.
+MOST = 100_000
 #: How long the lines with a delay make a round trip, in seconds.
 ROUND_TRIP = 0.02
 
@@ -118,8 +120,8 @@ class Effort:
                     title,
                     count=count,
                     repeats=5,
-                    turns=min(3, self.turns),
-                    counted=kind == "list",
+                    turns=min(3, self.turns) if count < MOST else 1,
+                    counted=kind == "list" and count < MOST,
                 )
 
     def _many(self) -> Iterator[Row]:

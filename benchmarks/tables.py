@@ -155,16 +155,20 @@ def measured(results: Figures) -> Iterator[tuple[str, Figures]]:
 
 
 def slow(results: Figures) -> str:
-    """What is slower, and why."""
-    lines = [["backend", "work", "beside", "ratio", "cause"]]
+    """What is slower, and why: a line for each backend and cause."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
     for name, key, row, other, reached in figures.slower(results):
         backend = results["backends"][name]
         far = ", 20 ms away" if row["line"] == FAR else ""
         cause = causes.of(name, key, other) or "*not explained yet*"
-        other_name = str(backend["subjects"][other])
-        cells = [linked(name, backend), row["title"] + far, other_name, f"{reached:.2f}", cause]
-        lines.append(cells)
-    return table(lines) if len(lines) > 1 else "Nothing."
+        work = f"{row['title']}{far}: {reached:.2f}"
+        groups.setdefault((linked(name, backend), called(backend, other), cause), []).append(work)
+    if not groups:
+        return "Nothing."
+    lines = [["backend", "beside", "work, and its ratio", "cause"]]
+    for (page, beside, cause), works in groups.items():
+        lines.append([page, beside, "; ".join(works), cause])
+    return table(lines)
 
 
 def unexplained(results: Figures) -> list[str]:
