@@ -183,6 +183,8 @@ class ScriptedServer:
             self.faults += 1
             _reset(connection)
             return False
+        if headers.get("expect", "").lower() == "100-continue":
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.body = b"".join(_body(headers, file))
         if reply is None:
             reply = self.handler(request) if self.handler else Reply(500, body=b"not in the script")

@@ -176,7 +176,7 @@ def _parsed(line: str) -> Key | None:
     names, kind, encoded = fields[:3]
     try:
         blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # of what is not ASCII, not binascii.Error
         return None
     return Key(
         mark,
