@@ -44,7 +44,7 @@ _CODES: dict[int, type[StorageError]] = {
 #: What is wrong with a server that cannot be reached is only told in words.
 _UNVERIFIED = "certificate verify failed"
 _REFUSED = "authentication failed"
-_SILENT = "timed out"
+_SILENT = ("timed out", "No servers found yet")
 
 
 def code_of(error: Any) -> int:
@@ -112,7 +112,7 @@ def _no_server(text: str) -> StorageError:
         return StorageError(text, hint="Name the authority's certificate in the option tlsCAFile.")
     if _REFUSED in text.lower():
         return PermissionDenied(text, hint=_HINTS[18])
-    kind = Timeout if _SILENT in text else Unavailable
+    kind = Timeout if any(words in text for words in _SILENT) else Unavailable
     return kind(text, hint="Is the server's address right, and does it run?")
 
 
