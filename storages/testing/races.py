@@ -19,7 +19,7 @@ __all__ = ["RacesContract"]
 
 CREW = 8
 #: So many rounds are run by one crew, which has two minutes for them.
-_BATCH = 20
+_BATCH = 5
 #: Larger than what readers read ahead, so that a seek asks the store anew.
 LARGE = 300_000
 

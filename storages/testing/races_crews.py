@@ -38,11 +38,12 @@ class Outcome:
 
     value: Any = None
     error: BaseException | None = None
-    told: str = ""
     met: bool = False
 
     def __str__(self) -> str:
-        return self.told or _short(self.value)
+        if self.error is None:
+            return _short(self.value)
+        return f"{type(self.error).__name__}: {self.error}"
 
 
 class Runs(Protocol):
@@ -85,11 +86,11 @@ class Worker:
             with self._held_at(operation):
                 outcome = Outcome(operation.run(self))
         except Exception as error:  # noqa: BLE001 - judged by the case
-            outcome = Outcome(error=_portable(error), told=traceback.format_exc())
+            outcome = Outcome(error=_portable(error))
         finally:
             came = self._met
             self.meet()  # who did not come there keeps nobody waiting
-        return Outcome(outcome.value, outcome.error, outcome.told, came)
+        return Outcome(outcome.value, outcome.error, came)
 
     def rest(self, *, forced: bool) -> None:
         """Do nothing in this round."""
@@ -169,12 +170,14 @@ def _perform(gate: Any, storage: bytes | Any, plan: Plan) -> list[Outcome]:
 
 
 def _portable(error: BaseException) -> BaseException:
-    """Return the error, or what of it can be sent to another process."""
+    """Return the error as it can be sent to another process, with its traceback in words."""
+    told = traceback.format_exc()
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+        sent: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     except Exception:  # noqa: BLE001 - whatever it is, it cannot be sent
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+        return RuntimeError(told)
+    sent.__cause__ = RuntimeError(told)
+    return sent
 
 
 def _short(value: Any) -> str:

@@ -124,7 +124,8 @@ class Publishing:
             self.links = False
             return False
         self.links = True
-        session.ask(Kind.REMOVE, string(path))
+        with suppress(NotFound):  # a file that is moved may have been deleted since
+            session.ask(Kind.REMOVE, string(path))
         return True
 
     def _ask(
