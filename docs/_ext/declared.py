@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,7 @@ class Row:
     meaning: str
 
 
+@cache
 def classes() -> dict[str, type]:
     """Every class whose options a page shows, by the page."""
     found = {}
@@ -163,9 +165,10 @@ def rows() -> list[Row]:
     return sorted(found, key=lambda row: (row.setting, row.pages))
 
 
-def settings() -> set[str]:
+@cache
+def settings() -> frozenset[str]:
     """The names of all settings that mean something to this package."""
-    return {row.setting for row in rows()}
+    return frozenset(row.setting for row in rows())
 
 
 def lines() -> Iterator[str]:
