@@ -244,12 +244,9 @@ def judge(told: Mapping[str, Any], page: Path, before: Mapping[str, Any] | None 
 
 def messages() -> list[CheckMessage]:
     """What this package's system checks say of the settings in force."""
-    ours = [
-        check
-        for check in registry.get_checks()
-        # What is installed is looked at slowly, and no setting changes it.
-        if check.__module__.startswith("storages.") and check.__name__ != "check_distributions"
-    ]
+    ours = [it for it in registry.get_checks() if it.__module__.startswith("storages.")]
+    # It looks at what is installed, slowly, and no setting changes that.
+    ours = [it for it in ours if getattr(it, "__name__", "") != "check_distributions"]
     return [message for check in ours for message in check(app_configs=None, databases=None)]
 
 
