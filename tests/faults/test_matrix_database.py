@@ -1,0 +1,20 @@
+"""The fault suite's experiments with databases over ODBC."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.matrix import Row, perform, rows
+from tests.faults.scenes.database import MariaDBScene, PostgreSQLScene
+
+
+@pytest.mark.parametrize("row", rows(PostgreSQLScene), ids=str)
+def test_postgresql(row: Row) -> None:
+    """What is promised holds, and the fault happened."""
+    perform(row)
+
+
+@pytest.mark.parametrize("row", rows(MariaDBScene), ids=str)
+def test_mariadb(row: Row) -> None:
+    """What is promised holds, and the fault happened."""
+    perform(row)
