@@ -14,3 +14,4 @@ class TahoeStress(TahoePlace, StressContract, unittest.TestCase):
     failures_in_turn = True
     # Each takes the gateway 10 to 60 ms, most of it computing.
     leak_operations = 10_000 if StressContract.full else 24
+    race_rounds = 20 if StressContract.full else 2
