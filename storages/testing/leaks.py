@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import threading
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -243,6 +244,9 @@ class LeaksContract(ContractCase):
     leak_size: ClassVar[int] = 200_000
     """The size of a large file; it is staged on disk."""
 
+    leak_patience: ClassVar[float] = 60.0
+    """Seconds for what ends in the background, on a machine that does much else."""
+
     @contextmanager
     def enduring(self) -> Iterator[Path]:
         """Give the directory in which the block stages what it saves; nothing is left there."""
@@ -288,17 +292,27 @@ class LeaksContract(ContractCase):
         logger.info("%s, %s: %s", type(self).__name__, what, usage)
         return usage
 
+    def awaited(self, what: str, before: Usage, *, descriptors: int, threads: int) -> Usage:
+        """Measure again until no more than so many have been added, for a while.
+
+        What has been closed may end in the background: a library's threads, with their sockets.
+        """
+        until = time.monotonic() + self.leak_patience
+        while True:
+            usage = Usage.now()
+            added = (usage.descriptors - before.descriptors, usage.threads - before.threads)
+            if (added[0] <= descriptors and added[1] <= threads) or time.monotonic() > until:
+                break
+            time.sleep(0.1)
+        self.told(what, usage)
+        self.assertLessEqual(added[0], descriptors, ("descriptors", before, usage))
+        self.assertLessEqual(added[1], threads, ("threads", before, usage))
+        return usage
+
     @property
     def leak_warming(self) -> int:
         """How many operations come before the first measurement."""
         return 320 if self.full else min(36, self.leak_operations)
-
-    def assertBounded(self, before: Usage, after: Usage, *, memory: int) -> None:
-        """Nothing has grown, but for what differs from one moment to the next."""
-        self.assertLessEqual(after.descriptors, before.descriptors + THREADS, (before, after))
-        self.assertLessEqual(after.threads, before.threads + 4, (before, after))
-        self.assertLess(after.memory - before.memory, memory, (before, after))
-        self.assertEqual(self.kept_objects(before, after), {})
 
     def kept_objects(self, before: Usage, after: Usage, most: int = 0) -> dict[str, int]:
         """Return the classes of which more objects are there than a cache of ours may hold."""
@@ -313,23 +327,25 @@ class LeaksContract(ContractCase):
             close: Callable[[], None] = getattr(storage, "close", lambda: None)
             self.in_turns(storage, self.leak_warming)
             close()
-            closed = self.told("closed after warming up", Usage.now())
+            # By as much as the process is not to go back to: its libraries are loaded now.
+            closed = self.awaited("closed after warming up", fresh, descriptors=8, threads=0)
             self.in_turns(storage, self.leak_warming)
             stages = [self.told("warm", Usage.now())]
             for third in range(3):
                 close()
                 self.in_turns(storage, self.leak_operations // 3)
-                usage = self.told(f"after third {third + 1}", Usage.now())
-                self.assertBounded(stages[0], usage, memory=64 * _MIB)
+                usage = self.awaited(
+                    f"after third {third + 1}", stages[0], descriptors=THREADS, threads=4
+                )
+                self.assertLess(usage.memory - stages[0].memory, 64 * _MIB, stages)
+                self.assertEqual(self.kept_objects(stages[0], usage), {})
                 stages.append(usage)
             if self.full:
                 # A leak goes on in each third; a cache or the allocator comes to an end.
                 self.assertLess(stages[3].memory - stages[2].memory, 8 * _MIB, stages)
             close()
-            end = self.told("closed", Usage.now())
+            end = self.awaited("closed", closed, descriptors=0, threads=0)
             self.assertLessEqual(end.sockets, fresh.sockets, (fresh, end))
-            self.assertLessEqual(end.descriptors, closed.descriptors, (closed, end))
-            self.assertLessEqual(end.threads, max(fresh.threads, closed.threads), (closed, end))
             self.assertEqual(self.kept_objects(closed, end), {})
         self.assertNoTemporaries(storage)
 
@@ -347,9 +363,7 @@ class LeaksContract(ContractCase):
             self.use_and_drop(name, 3)
             before = self.told("some dropped", Usage.now())
             self.use_and_drop(name, rounds)
-            after = self.told(f"{rounds} dropped", Usage.now())
-            self.assertLessEqual(after.descriptors, before.descriptors + 2, (before, after))
-            self.assertLessEqual(after.threads, before.threads + 2, (before, after))
+            after = self.awaited(f"{rounds} dropped", before, descriptors=2, threads=2)
             self.assertEqual(self.kept_objects(before, after, rounds // 2), {})
 
     def use_and_drop(self, name: str, count: int) -> None:

@@ -76,11 +76,21 @@ class RemembersAll(MemoryStorage):
 class LeavesThreads(MemoryStorage):
     """Begins something in the background with each write, and does not wait for it."""
 
+    over: ClassVar[threading.Event] = threading.Event()
+    begun: ClassVar[list[threading.Thread]] = []
+
     def _write(self, key: str, source: Source, *, overwrite: bool) -> None:
-        later = threading.Timer(30, lambda: None)
-        later.daemon = True
-        later.start()
+        thread = threading.Thread(target=self.over.wait, daemon=True)
+        thread.start()
+        self.begun.append(thread)
         super()._write(key, source, overwrite=overwrite)
+
+    @classmethod
+    def end(cls) -> None:
+        """Let the threads end, when the case has found them."""
+        cls.over.set()
+        for thread in cls.begun:
+            thread.join(60)
 
 
 @found_by("test_B10_mixed_operations")

@@ -26,6 +26,7 @@ def outcome(storage_class: type[Any], case: str) -> unittest.TestResult:
 
     class Case(places.Memory, StorageContract, StressContract, unittest.TestCase):
         secrets = ("hunter2-hunter2",)
+        leak_patience = 1.0
 
         def make_storage(self) -> Any:
             return storage_class(place=self.place)
@@ -34,6 +35,7 @@ def outcome(storage_class: type[Any], case: str) -> unittest.TestResult:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # of what a failing case leaves open
         Case(case).run(result)
+        getattr(storage_class, "end", lambda: None)()
         gc.collect()
     return result
 
