@@ -155,19 +155,21 @@ def measured(results: Figures) -> Iterator[tuple[str, Figures]]:
 
 
 def slow(results: Figures) -> str:
-    """What is slower, and why: a line for each backend and cause."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    """What is slower, and why: a line for each cause, with all that it slows down."""
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for name, key, row, other, reached in figures.slower(results):
         backend = results["backends"][name]
         far = ", 20 ms away" if row["line"] == FAR else ""
         cause = causes.of(name, key, other) or "*not explained yet*"
-        work = f"{row['title']}{far}: {reached:.2f}"
-        groups.setdefault((linked(name, backend), called(backend, other), cause), []).append(work)
+        works = groups.setdefault((cause, called(backend, other)), {})
+        page = linked(name, backend)
+        works.setdefault(page, []).append(f"{row['title']}{far} {reached:.2f}")
     if not groups:
         return "Nothing."
-    lines = [["backend", "beside", "work, and its ratio", "cause"]]
-    for (page, beside, cause), works in groups.items():
-        lines.append([page, beside, "; ".join(works), cause])
+    lines = [["cause", "beside", "what is slower, and its ratio"]]
+    for (cause, beside), works in groups.items():
+        told = ". ".join(f"{page}: {'; '.join(each)}" for page, each in works.items())
+        lines.append([cause, beside, told])
     return table(lines)
 
 
