@@ -171,3 +171,11 @@ def test_targets_of_the_makefile_that_are_named_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"``make ([\w-]+)[^`]*``", page.read_text(encoding="utf-8")):
         assert re.search(rf"^(?:.* )?{target}(?: .*)?:", makefile, re.MULTILINE), target
+
+
+def test_every_check_is_listed() -> None:
+    """The list of what ``manage.py check`` can say has the ids that are in the code, in order."""
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "storages").rglob("*.py"))
+    page = (DOCS / "troubleshooting.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^``(storages\.[EW]\d{3})``  ", page, re.MULTILINE)
+    assert listed == sorted(set(re.findall(r"id=\"(storages\.[EW]\d{3})\"", code)))
