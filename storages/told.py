@@ -10,15 +10,20 @@ from typing import Any
 
 from storages.errors import Corrupt, NoURL, OptionError
 
-__all__ = ["document", "length", "number", "understood"]
+__all__ = ["document", "length", "number", "text", "understood"]
 
 #: More than any file has bytes; of some thousand digits, int() would make no number.
 _NUMBER = re.compile(r"[0-9]{1,19}")
 
 
-def number(text: Any) -> int | None:
-    """Return the number that ``text`` writes in decimal digits; None when it is none."""
-    return int(text) if isinstance(text, str) and _NUMBER.fullmatch(text) else None
+def number(value: Any) -> int | None:
+    """Return the number that a text writes in decimal digits; None when it is none."""
+    return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
+
+
+def text(value: Any) -> str | None:
+    """Return ``value`` if it is a text that says something, else None."""
+    return value if isinstance(value, str) and value else None
 
 
 def length(value: Any) -> int:

@@ -246,6 +246,6 @@ def words(content: bytes) -> str:
 def _date(value: str | None) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value or "")
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)

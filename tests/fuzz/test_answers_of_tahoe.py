@@ -74,7 +74,13 @@ def test_answers() -> None:
             with service.saying(wrong):
                 everything(Shallow(storage))
 
-        fuzz(wrong_answers(RIGHT, DOCUMENTS), check, quick=60, share=0.7)
+        fuzz(
+            wrong_answers(RIGHT, DOCUMENTS),
+            check,
+            quick=50,
+            known=[Wrong("directory", b"\x80")],
+            share=0.7,
+        )
         assert service.met > 20
 
 

@@ -92,12 +92,8 @@ def listed(found: Mapping[str, Any]) -> Stat | None:
         created=moment,
         version=etag,
         checksum=f"md5:{etag}" if etag and not slo_etag and _MD5.fullmatch(etag) else None,
-        content_type=_text(found.get("content_type")),
+        content_type=told.text(found.get("content_type")),
     )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def segment_size(answer: Answer) -> int | None:

@@ -245,6 +245,8 @@ class CloudFilesStorage(SwiftURLs, settings_prefix="CLOUDFILES"):
         self._copy(key, target, overwrite=overwrite)
         try:
             retry.repeat(self.retry, lambda: self._remove(key))
+        except NotFound:
+            return  # deleted by a first attempt, whose answer was lost
         except Unavailable as error:
             error.final = True  # begun anew, it would meet its own copy
             raise

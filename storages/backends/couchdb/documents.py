@@ -12,7 +12,7 @@ from storages import names
 from storages.base import Source, Stat
 from storages.http import Answer
 from storages.http.digests import Digest
-from storages.told import length
+from storages.told import length, text
 
 __all__ = [
     "after",
@@ -92,7 +92,7 @@ def stat_of(document: Mapping[str, Any]) -> Stat:
         modified=_moment(document.get("modified")),
         version=content["digest"].removeprefix("md5-"),
         checksum=_checksum(content["digest"].removeprefix("md5-"), content["content_type"]),
-        content_type=document.get("content_type") or content["content_type"],
+        content_type=text(document.get("content_type")) or text(content["content_type"]),
     )
 
 

@@ -35,6 +35,7 @@ from storages.errors import (
 )
 from storages.libraries import library
 from storages.redact import redacted, shown_cause
+from storages.told import number
 
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
@@ -301,18 +302,17 @@ def _hint(
 def _skew(headers: Mapping[str, str]) -> str:
     try:
         seconds = time() - parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return ""
     return f" by {abs(seconds):.0f} seconds ({'ahead' if seconds > 0 else 'behind'})"
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    seconds = number(value.partition(".")[0])
+    if seconds is not None:
+        return float(seconds)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
