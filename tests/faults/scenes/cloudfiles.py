@@ -91,3 +91,26 @@ class SegmentsScene(SwiftScene):
     service = "swift, in segments"
     size = 2_600_000
     more: ClassVar[Mapping[str, Any]] = {"segment_size": 1024 * 1024}
+
+    @property
+    def _segments(self) -> str:
+        return f"{self.container}_segments"
+
+    def orphans(self) -> int:
+        """How many segments belong to no manifest."""
+        return len(self._loose())
+
+    def _loose(self) -> list[str]:
+        used = set()
+        for name in self._names(self.container):
+            path = f"{self.container}/{quote(name)}?multipart-manifest=get"
+            _, headers, body = self.server.request("GET", path)
+            if headers.get("x-static-large-object", "").lower() == "true":
+                used |= {each["name"].split("/", 2)[2] for each in json.loads(body)}
+        return [name for name in self._names(self._segments) if name not in used]
+
+    def sweep(self) -> None:
+        """Delete them, as the documentation says that they can be found."""
+        for name in self._loose():
+            status, _, _ = self.server.request("DELETE", f"{self._segments}/{quote(name)}")
+            assert status == 204
