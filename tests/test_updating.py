@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 
 from storages import turns
 from storages.errors import Changed, Timeout
+from storages.files import StorageFile
 from storages.retry import deadline
 from storages.testing import MemoryStorage
 
@@ -48,7 +49,7 @@ def test_replacing_waits_for_nobody(storage: MemoryStorage) -> None:
 
 def test_appended_to_while_it_was_made(storage: MemoryStorage) -> None:
     """Two that append to a file which is not there yet: the later one is told, and kept out."""
-    first, second = storage.open("new.txt", "ab"), storage.open("new.txt", "ab")
+    first, second = (StorageFile(storage, "new.txt", "ab") for _ in range(2))
     first.write(b"1")
     second.write(b"2")
     first.close()

@@ -39,7 +39,8 @@ def test_a_directory_that_goes_while_a_file_is_saved(
     storage: LocalStorage, made_again: bool
 ) -> None:
     """It is made again, also when somebody else has done so by then."""
-    real, gone = os.open, []
+    real = os.open
+    gone: list[Any] = []
 
     def delete_first(path: Any, flags: int, *args: Any, **more: Any) -> int:
         if flags & os.O_EXCL and not gone:
@@ -61,7 +62,8 @@ def test_a_directory_that_goes_while_a_file_is_saved(
 def test_a_directory_that_goes_while_a_file_is_moved(storage: LocalStorage) -> None:
     """It is made again."""
     storage.save("a.txt", ContentFile(b"a"))
-    real, gone = os.link, []
+    real = os.link
+    gone: list[Any] = []
 
     def delete_first(path: Any, target: Any) -> None:
         if not gone:
@@ -79,7 +81,8 @@ def test_a_directory_that_goes_while_a_file_is_moved(storage: LocalStorage) -> N
 def test_a_directory_that_comes_and_goes_while_it_is_made(tmp_path: Path) -> None:
     """Somebody else made it, so it is no file; and it is made again when it has gone since."""
     storage = OverwriteStorage(location=str(tmp_path), fsync=False)
-    mkdir, made = Path.mkdir, []
+    mkdir = Path.mkdir
+    made: list[Path] = []
 
     def come_and_go(path: Path, *args: Any, **more: Any) -> None:
         if path.name == "d" and not made:
