@@ -59,6 +59,7 @@ class NumberedNames(BaseStorage):
 
     def _names_beside(self, name: str) -> set[str]:
         try:
-            return {entry.name for entry in self.scandir(posixpath.dirname(name))}
+            directories, files = self.listdir(posixpath.dirname(name))
         except (NotFound, NotADirectory):
             return set()
+        return {*directories, *files}
