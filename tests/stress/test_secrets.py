@@ -110,7 +110,7 @@ ROWS = [
             ),
             "proxies": lambda port: {"proxies": {"http": _address()(port)}},
         },
-        talkative=("botocore", "urllib3"),
+        talkative=("botocore",),
         # A signed URL has the key's id, and the token of temporary keys.
         in_urls=("access_key", "security_token"),
     ),
