@@ -190,6 +190,21 @@ def test_an_idle_connection_is_closed_and_the_next_use_opens_another() -> None:
     wait_until(lambda: server.closed == [first, second])
 
 
+def test_a_dropped_pool_leaves_no_thread_that_waits() -> None:
+    """Each request may make a storage, and drop it, minutes before its connection is idle."""
+    server = Server()
+    before = set(threading.enumerate())
+    pool = server.pool(max_idle=600)
+    with pool.get() as connection:
+        pass
+    (waiting,) = set(threading.enumerate()) - before
+    del pool
+    gc.collect()
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert server.closed == [connection]
+
+
 def test_a_connection_in_use_is_not_idle() -> None:
     """However long it takes, be it by ``get`` or by ``hold``; both end the use."""
     server = Server()
