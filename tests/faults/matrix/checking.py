@@ -116,11 +116,15 @@ def check(
 
 
 def meets(
-    scene: Scene, operation: Operation, *faults: Fault, must_succeed: bool = False
+    scene: Scene,
+    operation: Operation,
+    *faults: Fault,
+    must_succeed: bool = False,
+    within: float | None = None,
 ) -> Outcome:
     """Let the operation meet the faults, and check what must hold then."""
     scene.arm(*faults)
     storage = scene.storage()
-    outcome = attempt(scene, lambda: operation.call(scene, storage))
+    outcome = attempt(scene, lambda: operation.call(scene, storage), within=within)
     check(scene, operation, outcome, must_succeed=must_succeed)
     return outcome

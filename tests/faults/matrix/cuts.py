@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,10 @@ def _cut(operation: Operation, kind: str, place: str, times: str) -> Experiment:
         if operation is LIST and scene.allows("unnoticed"):
             _list_in_part(scene, fault)
         else:
-            meets(scene, operation, fault, must_succeed=times == "once")
+            # Reading tries again as long as each attempt gets further, here by so much.
+            steps = math.ceil(measured.down / max(1, at)) if operation is READ else 0
+            within = (scene.attempts + steps) * scene.timeout * scene.waits
+            meets(scene, operation, fault, must_succeed=times == "once", within=within)
 
     name = f"cut.{operation.id}.{kind}.{place}.{times}"
     begin = f"When the connection {BREAKS[kind]} {WHERE[place]} while {operation.words}"

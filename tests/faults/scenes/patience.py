@@ -20,7 +20,7 @@ class Patient(Scene):
 
     long: ClassVar[float] = 20.0
 
-    in_vain: ClassVar[tuple[str, ...]] = ("stall", "freeze", "slow")
+    in_vain: ClassVar[tuple[str, ...]] = ("stall", "freeze", "slow", "length-long")
     """Words in the ids of experiments in which it waits in vain."""
 
     @property

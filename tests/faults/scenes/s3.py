@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from storages.backends.s3 import S3Storage
+from storages.backends.s3 import client as clients
 from storages.base import RemoteStorage
 from storages.retry import Retry
 from tests.faults.matrix.scene import Declared
 from tests.faults.scenes.patience import Patient
 from tests.servers import shared
+from tests.servers.radosgw import RadosGW
 from tests.servers.s3 import Moto, S3Server
 from tests.servers.s3proxy import S3Proxy
 
-__all__ = ["MotoScene"]
+__all__ = ["MotoScene", "PartsScene", "RadosGWScene"]
 
 _IN_MEMORY = "moto keeps files in its memory; radosgw does not."
 _UNSIGNED = "moto checks neither signatures nor checksums; radosgw does."
@@ -68,6 +70,7 @@ class S3Scene(Patient):
         }
         storage = _Storage(**self.server.options(**{**given, **more}))
         storage.retry = retry
+        clients.forget(storage)
         return storage
 
     @contextmanager
@@ -113,3 +116,30 @@ class MotoScene(S3Scene):
         "kill.*": Declared("impossible", _IN_MEMORY),
         "restart.*": Declared("impossible", _IN_MEMORY),
     }
+
+
+class RadosGWScene(S3Scene):
+    """Ceph's gateway, which checks signatures; killing it leaves what keeps the files."""
+
+    service = "radosgw"
+    kind = RadosGW
+
+
+class PartsScene(MotoScene):
+    """Files that are sent in parts, of which some may be left."""
+
+    service = "moto, in parts"
+    declared: ClassVar[Mapping[str, Declared]] = {
+        "flip.read.*": Declared(
+            "unnoticed",
+            "The ETag of an object in parts is no MD5, and moto sends no other checksum.",
+        ),
+        **MotoScene.declared,
+    }
+    size = 11 * 1024 * 1024
+    long = 60.0
+    seldom = ("freeze.*", "cut.*.3%.*", "flip.*", "*.last.*")
+
+    def make(self, retry: Retry, *, direct: bool, **more: Any) -> RemoteStorage:
+        """With the smallest parts that S3 takes."""
+        return super().make(retry, direct=direct, file_buffer_size=5 * 1024 * 1024, **more)
