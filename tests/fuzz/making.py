@@ -49,13 +49,20 @@ def fuzz(
 
     ``known`` are inputs that once did harm; ``share`` is the part of a parser's time.
     """
-    count = 0
+    count, failed = 0, False
+    until = time.monotonic() + SECONDS * share
 
     def counted(value: T) -> None:
-        nonlocal count
+        nonlocal count, failed
+        if FULL and count and not failed and time.monotonic() > until:
+            return
         count += 1
-        with limited():
-            check(value)
+        try:
+            with limited():
+                check(value)
+        except BaseException:
+            failed = True  # and is now made shorter, which takes its time
+            raise
 
     def run(examples: int, number: int | None) -> None:
         test = given(strategy)(counted)
@@ -75,7 +82,6 @@ def fuzz(
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if FULL:
         number = int(os.environ.get("STORAGES_FUZZ_SEED", random.getrandbits(32)))
-        until = time.monotonic() + SECONDS * share
         while time.monotonic() < until:
             sys.stdout.write(f"STORAGES_FUZZ_SEED={number} repeats this\n")
             run(_BATCH, number)
