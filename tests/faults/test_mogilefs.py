@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 
-from storages.errors import Corrupt, NotFound, Unavailable
+from storages.errors import Corrupt, Unavailable
 from tests.faults.mogile_scene import BEFORE, WAITS, MogileScene, filled
 from tests.faults.proxy import DOWN, UP, Fault, Way
 from tests.faults.transfers import ATTEMPTS, CONTENT, OLD, attempt, read, written
@@ -99,22 +99,6 @@ class TestUploads:
         assert isinstance(outcome.error, Unavailable)
         assert scene.kept() == BEFORE
 
-    @pytest.mark.parametrize("where", [ONCE, EVERYWHERE])
-    @pytest.mark.parametrize("kind", ["rst", "fin"])
-    def test_replacing_that_breaks_off(self, scene: MogileScene, kind: Any, where: str) -> None:
-        """The old file stays until the new one is there."""
-        times = 1 if where == ONCE else None
-        arm(scene, where, Fault(kind, UP, at=PLACES["near the end"], times=times))
-        storage = scene.storage()
-        outcome = attempt(lambda: written(storage, "replaced.bin", CONTENT), WAITS)
-        assert scene.fired
-        if where == ONCE:
-            assert outcome.error is None
-            assert scene.kept() == {**BEFORE, "replaced.bin": CONTENT}
-        else:
-            assert isinstance(outcome.error, Unavailable)
-            assert scene.kept() == BEFORE
-
     @pytest.mark.parametrize("kind", [None, "hashed"])
     def test_a_flipped_bit(self, scene: MogileScene, kind: str | None) -> None:
         """Noticed by the tracker where the class has a hash, and sent again; else one wrong bit."""
@@ -187,13 +171,6 @@ class TestDownloads:
         else:
             assert isinstance(outcome.error, Unavailable)
             assert len(scene.fired) >= ATTEMPTS
-
-    def test_the_only_copy_breaks_off(self, scene: MogileScene) -> None:
-        """The same one is asked for the rest."""
-        scene.arm(scene.nodes, Fault("rst", DOWN, at=len(OLD) // 2))
-        outcome = attempt(lambda: read(scene.storage(), "other.bin"), WAITS)
-        assert len(scene.fired) == 1
-        assert outcome.value == OLD
 
     @pytest.mark.parametrize("kind", [None, "hashed-two"])
     def test_a_flipped_bit(self, scene: MogileScene, kind: str | None) -> None:
@@ -313,26 +290,6 @@ class TestTrackers:
         assert outcome.error is None, outcome.error
         assert outcome.value == "new.bin"
         scene.cluster.clear()
-        assert scene.kept() == {**BEFORE, "new.bin": CONTENT}
-
-    def test_refused_connections(self, scene: MogileScene) -> None:
-        """Both trackers: an error, which does not say that nothing is there."""
-        storage = scene.storage()
-        for proxy in scene.trackers:
-            proxy.refuse()
-        for call in (
-            lambda: storage.exists("other.bin"),
-            lambda: storage.open("other.bin"),
-            lambda: storage.save("new.bin", ContentFile(CONTENT)),
-            lambda: storage.delete("other.bin"),
-            lambda: storage.listdir(""),
-        ):
-            error = attempt(call, WAITS).error
-            assert isinstance(error, Unavailable)
-            assert not isinstance(error, NotFound)
-        assert not any(proxy.traffic for proxy in scene.trackers)
-        scene.trackers[1].accept()
-        assert attempt(saves(scene), WAITS).value == "new.bin"
         assert scene.kept() == {**BEFORE, "new.bin": CONTENT}
 
 

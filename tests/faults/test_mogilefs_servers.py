@@ -92,19 +92,6 @@ class TestTrackersDie:
         assert save(storage) == "new.bin"
         assert scene.kept() == AFTER
 
-    def test_they_restart_between_calls(self, scene: MogileScene) -> None:
-        """The next call connects again."""
-        storage = scene.storage()
-        assert storage.exists("other.bin")
-        before = [len(proxy.traffic) for proxy in scene.trackers]
-        for tracker in scene.cluster.trackers:
-            tracker.kill_alone()
-        scene.cluster.start()
-        assert save(storage) == "new.bin"
-        assert read(storage, "other.bin") == OLD
-        assert sum(len(proxy.traffic) for proxy in scene.trackers) > sum(before)
-        assert scene.kept() == AFTER
-
     def test_one_is_dead_all_the_time(self, scene: MogileScene) -> None:
         """Every call is served by the other."""
         scene.cluster.second.kill_alone()
@@ -130,19 +117,6 @@ class TestTrackersDie:
         assert outcome.error is None
         assert outcome.value == "new.bin"
         assert scene.kept() == AFTER
-
-    def test_all_freeze(self, scene: MogileScene) -> None:
-        """Unavailable in time, and never "not found"."""
-        storage = scene.storage()
-        for tracker in scene.cluster.trackers:
-            tracker.pause()
-        try:
-            outcome = attempt(lambda: storage.exists("other.bin"), WAITS)
-        finally:
-            for tracker in scene.cluster.trackers:
-                tracker.resume()
-        assert isinstance(outcome.error, Unavailable)
-        assert storage.exists("other.bin")
 
 
 class TestNodesDie:
