@@ -108,7 +108,7 @@ OTHERS = (
     Other(
         "USE_TZ",
         "quickstart",
-        "True",
+        "",
         "Django's. Whether the times that storages tell have a time zone.",
     ),
 )
