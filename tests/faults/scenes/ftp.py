@@ -66,6 +66,7 @@ class VsftpdScene(DiskScene):
     short = 0.7
     long = 3.0  # so long it waits for a lock, too
     data = True
+    seldom = ("answer.move.*", "answer.replace.*")  # each waits for locks
     kind: ClassVar[type[FTPServer]] = Vsftpd
     secrets: ClassVar[tuple[str, ...]] = (FTPServer.password, FTPServer.quoted_password())
     declared: ClassVar[Mapping[str, Declared]] = {
