@@ -113,7 +113,7 @@ class Measuring:
         self.names: dict[str, dict[str, str]] = {subject: {} for subject in place.subjects}
         self.workers: dict[tuple[str, str], Worker] = {}
         self.stack = ExitStack()
-        self.filled: set[int] = set()
+        self.filled: dict[int, bool] = {}
         self.hung: set[str] = set()
 
     def run(self, wanted: Callable[[Row], bool]) -> None:
@@ -154,11 +154,16 @@ class Measuring:
                 raise RuntimeError(f"{self.place.name}: {filler} cannot save: {answer}")
             self.know(filler, answer["names"])
 
-    def fill_names(self, count: int) -> None:
-        """Make a directory of so many names."""
-        if count in self.filled:
-            return
-        self.filled.add(count)
+    def fill_names(self, count: int) -> bool:
+        """Make a directory of so many names, unless it is there; whether it could be made."""
+        if count not in self.filled:
+            self.filled[count] = False
+            self.fill_directory(count)
+            self.filled[count] = True
+        return self.filled[count]
+
+    def fill_directory(self, count: int) -> None:
+        """Let each filler make it; RuntimeError when one cannot."""
         for at, filler in enumerate(self.place.fillers):
             with Worker(self.place, filler, NEAR, {}) as worker:
                 first = worker.ask(fill={"from": 0, "count": count, "threads": 1})
@@ -210,7 +215,12 @@ class Measuring:
         if time.monotonic() > self.until:
             return
         if row.kind.startswith("names-"):
-            self.fill_names(row.count)
+            try:
+                if not self.fill_names(row.count):
+                    return
+            except Exception as error:  # noqa: BLE001 - the other rows can be measured
+                print(f"{self.place.name}: {row.count} names: {error}", flush=True)
+                return
             self.tell()
         figures: dict[str, Figures] = {}
         began = time.monotonic()
