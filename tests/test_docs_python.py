@@ -256,7 +256,7 @@ def test_python_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Block after block, in one module; functions are called, settings are used."""
-    monkeypatch.setenv("TAHOE_CAP", "URI:DIR2:" + ":".join([26 * "a", 52 * "a"]))
+    monkeypatch.setenv("GRID_CAP", "URI:DIR2:" + ":".join([26 * "a", 52 * "a"]))
     monkeypatch.chdir(tmp_path)
     MemoryStorage().clear()
     make, fixed = STORAGES.get(name_of(page), (lambda _: MemoryStorage(), {}))
