@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -78,6 +79,8 @@ def main() -> None:
     kept = Path(tempfile.gettempdir()) / "bench-quick.json"
     output = given.output or (kept if given.quick else RESULTS / f"{machine.name()}.json")
     if not given.no_run:
+        # Who stops it in an orderly way stops its servers too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
         directory = given.directory or memory_directory()
         if directory:
             # The servers and the processes make their temporary directories there.
