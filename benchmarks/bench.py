@@ -5,8 +5,9 @@ backends. What is measured is in rows.py, with whom and on which server in place
 
 Each subject is a process. All of a backend take turns at each piece of work, on one server, after
 each has done it once to warm up; so a busy machine is equally busy for all. A figure is the median
-of all repetitions. Only the ratios say something: the server shares the machine. Round trips and
-bytes are counted once more, behind a proxy; memory is what a process grew by at its peak.
+of the turns, and a turn's that of its repetitions. Only the ratios say something: the server
+shares the machine. Round trips and bytes are counted once more, behind a proxy; memory is what a
+process grew by at its peak.
 
 The results are in ``benchmarks/results/<machine>.json``, written after each row. ``--docs`` makes
 the documentation's tables and plots from that file, after measuring or, with ``--no-run``, alone.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -100,6 +102,15 @@ def main() -> None:
         sys.exit(1)
 
 
+def written(results: dict[str, Any]) -> str:
+    """The results as JSON, of which the short lists stand on one line each."""
+
+    def joined(found: re.Match[str]) -> str:
+        return f"[{' '.join(found[1].split())}]"
+
+    return re.sub(r"\[([^\[\]{}]*)\]", joined, json.dumps(results, indent=1)) + "\n"
+
+
 def run(
     given: argparse.Namespace, effort: Any, output: Path, wanted: dict[str, type[Place]]
 ) -> None:
@@ -115,7 +126,7 @@ def run(
 
     def keep() -> None:
         partial = output.with_suffix(".part")
-        partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(written(results), encoding="utf-8")
         partial.replace(output)
 
     def is_wanted(row: Row) -> bool:

@@ -48,9 +48,9 @@ def found(row: Figures, subject: str) -> Figures | None:
 
 
 def seconds(row: Figures, subject: str) -> float | None:
-    """The median of all repetitions."""
+    """The median of the turns, each of which is the median of its repetitions."""
     figures = found(row, subject)
-    return median(each for turn in figures["turns"] for each in turn) if figures else None
+    return median(figures["turns"]) if figures else None
 
 
 def ratio(row: Figures, other: str) -> float | None:
@@ -65,7 +65,7 @@ def per_turn(row: Figures, other: str) -> list[float]:
     if not ours or not theirs:
         return []
     pairs = zip(theirs["turns"], ours["turns"], strict=False)
-    return [median(one) / median(two) for one, two in pairs]
+    return [one / two for one, two in pairs]
 
 
 def swing(row: Figures, other: str) -> tuple[float, float] | None:

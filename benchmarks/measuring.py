@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import shared
@@ -272,8 +273,9 @@ class Measuring:
             self.drop(subject, row, answer, figures)
             del workers[subject]
             return
-        found = figures.setdefault(subject, {"turns": [], "growth": 0})
-        found["turns"].append([float(f"{each:.4g}") for each in answer["seconds"]])
+        found = figures.setdefault(subject, {"turns": [], "repeats": 0, "growth": 0})
+        found["turns"].append(float(f"{median(answer['seconds']):.4g}"))
+        found["repeats"] += len(answer["seconds"])
         found["growth"] = max(found["growth"], answer["growth"])
 
     def drop(self, subject: str, row: Row, answer: Figures, figures: dict[str, Figures]) -> None:

@@ -37,7 +37,7 @@ def results() -> dict[str, Any]:
 def made_up(*, ours: float, raw: float, peer: float = 2.0) -> dict[str, Any]:
     """Results of a backend that does not exist, in three turns without noise."""
     subjects = {
-        who: {"turns": [[each], [each], [each]], "growth": 0}
+        who: {"turns": [each] * 3, "growth": 0}
         for who, each in ((OURS, ours), (RAW, raw), (PEER, peer))
     }
     row = {**vars(Row("save", "save 1 kB")), "subjects": subjects}
@@ -58,7 +58,8 @@ def test_everything_is_measured(results: dict[str, Any]) -> None:
     for key, row in rows.items():
         for subject, found in row["subjects"].items():
             assert "turns" in found, f"{key}: {subject}: {found}"
-            assert all(each > 0 for turn in found["turns"] for each in turn)
+            assert all(each > 0 for each in found["turns"])
+            assert found["repeats"] >= len(found["turns"])
     assert figures.growth(rows["near/save/1000"], OURS) is not None
 
 
@@ -130,7 +131,7 @@ def test_one_turn_is_no_proof() -> None:
     """Where a turn says otherwise nothing is called slower."""
     found = made_up(ours=1.0, raw=0.5)
     row = found["backends"]["made-up"]["rows"]["near/save/1000"]
-    row["subjects"][RAW]["turns"][1] = [1.0]
+    row["subjects"][RAW]["turns"][1] = 1.0
     assert not list(figures.slower(found))
 
 
@@ -139,7 +140,7 @@ def test_noise_is_told() -> None:
     found = made_up(ours=1.0, raw=1.0)
     rows = found["backends"]["made-up"]["rows"]
     rows["near/read/1000"] = copy.deepcopy(rows["near/save/1000"])
-    rows["near/read/1000"]["subjects"][RAW]["turns"] = [[0.8], [1.0], [1.2]]
+    rows["near/read/1000"]["subjects"][RAW]["turns"] = [0.8, 1.0, 1.2]
     half, most, count = figures.noise(found)
     assert count == 2
     assert half == pytest.approx(0.1)
