@@ -36,7 +36,7 @@ class Row:
     line: str = NEAR
     count: int = 0
     threads: int = 1
-    repeats: int = 20
+    repeats: int = 60
     seconds: float = 0.06
     turns: int = 5
     fresh: bool = False
