@@ -102,7 +102,6 @@ class MariaDBScene(OdbcScene):
 
     service = "mariadb over odbc"
     kind = "mariadb"
-    varies = 64
     waits = 7.0  # the server's own limit comes first: five seconds are added to the driver's
     seldom = ("cut.*.stall.*",)
     declared: ClassVar[Mapping[str, Declared]] = {

@@ -38,7 +38,7 @@ class SecantusScene(Patient):
     backend = "gridfs"
     service = "secantusdb"
     secrets = (SecantusAuth.passwords[_USER], quote_plus(SecantusAuth.passwords[_USER]))
-    varies = 64  # numbers of connections, and the like
+    varies = 2000  # it looks after the indexes once a minute
     # Its client waits until there is a server.
     in_vain = (*Patient.in_vain, "kill", "refused.long", "threads")
     seldom = ("refused.long", "kill.replace")

@@ -20,6 +20,8 @@ class Patient(Scene):
 
     long: ClassVar[float] = 20.0
 
+    varies: ClassVar[int] = 64  # names of places, numbers of locks and time limits have more digits
+
     in_vain: ClassVar[tuple[str, ...]] = ("stall", "freeze", "slow", "length-long")
     """Words in the ids of experiments in which it waits in vain."""
 
