@@ -123,6 +123,7 @@ class RadosGWScene(S3Scene):
 
     service = "radosgw"
     kind = RadosGW
+    declared: ClassVar[Mapping[str, Declared]] = {"flip.read.always": _NO_MD5}
 
 
 class PartsScene(MotoScene):
