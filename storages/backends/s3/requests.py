@@ -25,6 +25,7 @@ from storages.backends.s3.headers import S3Headers
 from storages.errors import NotFound, PermissionDenied
 from storages.libraries import library
 from storages.retry import repeat
+from storages.told import understood
 from storages.utils import clean_name, safe_join
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ class S3Requests(S3Headers):
         start = body.tell() if hasattr(body, "tell") else None
         for attempt in itertools.count(1):
             try:
-                with translated(request):
+                # botocore takes for granted that what is in an answer is in its place.
+                with understood(), translated(request):
                     call = getattr(self.client, method)
                     return call(Bucket=bucket, **named, **parameters)
             except MissingBucket:

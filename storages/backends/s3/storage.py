@@ -21,6 +21,7 @@ from storages.files import Mode, StorageFile
 from storages.readers import Entry, Reader, Stat
 from storages.retry import Retry, repeat
 from storages.staging import Source
+from storages.told import understood
 
 __all__ = ["S3File", "S3Storage"]
 
@@ -165,15 +166,16 @@ class S3Storage(S3Requests, S3URLs, RemoteStorage):
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         start = self._prefix(prefix)
-        for page in self._listing(start, Delimiter="/"):
-            for found in page.get("CommonPrefixes", ()):
-                name = found["Prefix"][len(start) : -1]
-                if name not in {"", ".", ".."}:
-                    yield Entry(name, is_dir=True)
-            for found in page.get("Contents", ()):
-                name = found["Key"][len(start) :]
-                if name not in {"", ".", ".."}:  # "": the marker of the directory itself
-                    yield Entry(name, stat=reading.stat_of(found, int(found["Size"])))
+        with understood():
+            for page in self._listing(start, Delimiter="/"):
+                for found in page.get("CommonPrefixes", ()):
+                    name = found["Prefix"][len(start) : -1]
+                    if name not in {"", ".", ".."}:
+                        yield Entry(name, is_dir=True)
+                for found in page.get("Contents", ()):
+                    name = found["Key"][len(start) :]
+                    if name not in {"", ".", ".."}:  # "": the marker of the directory itself
+                        yield Entry(name, stat=reading.stat_of(found, int(found["Size"])))
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Stat]]:
         root = len(self._prefix(""))
