@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from storages.errors import Corrupt
+from storages.told import understood
 
 __all__ = ["Description"]
 
@@ -55,7 +56,8 @@ class Description:
                     others[key] = value
                 continue
             for name in self._keys():
-                kind, told = self._value()
+                with understood():
+                    kind, told = self._value()
                 yield name, kind, told
 
     def _keys(self) -> Iterator[str]:
