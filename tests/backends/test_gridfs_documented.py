@@ -10,10 +10,10 @@ import unittest
 from pathlib import Path
 
 from tests.contract.test_gridfs import GridFSPlace
+from tests.documentation import DOCS, block_with
 from tests.documented import DocumentedDoctest
 from tests.servers import shared
 from tests.servers.secantus import Secantus
-from tests.test_docs import DOCS, block_with
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
@@ -42,7 +42,7 @@ def test_the_documented_settings(tmp_path: Path) -> None:
     """
     server = shared(Secantus)
     name = server.new_database()
-    settings = block_with(DOCS / "backends" / "gridfs.rst", "django_mongodb_engine.mongodb")
+    settings = block_with(DOCS / "backends" / "gridfs.rst", "django_mongodb_engine.mongodb").code
     for shown, real in (("'test'", f"'{name}'"), ("27017", str(server.port))):
         assert shown in settings
         settings = settings.replace(shown, real)
