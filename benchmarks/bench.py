@@ -16,6 +16,7 @@ the documentation's tables and plots from that file, after measuring or, with ``
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -32,7 +33,7 @@ sys.path[0] = str(ROOT)
 
 from benchmarks import machine, measuring  # noqa: E402 - found only now
 from benchmarks.place import Place, memory_directory  # noqa: E402
-from benchmarks.rows import EFFORTS, Row  # noqa: E402
+from benchmarks.rows import EFFORTS, Effort, Row  # noqa: E402
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -56,6 +57,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--kinds", nargs="+", metavar="KIND", help="only such work: save, many, ..."
     )
+    parser.add_argument("--turns", type=int, help="at most so many turns of each row")
+    parser.add_argument("--names", type=int, help="at most so many names in a directory")
+    parser.add_argument("--threads", type=int, nargs="+", help="how many save at once: 1 8")
     parser.add_argument("--minutes", type=float, default=0, help="measure no longer than that")
     parser.add_argument("--directory", help="of servers' files and of what is sent (in memory)")
     parser.add_argument("--output", type=Path, help="the file of results")
@@ -67,6 +71,16 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def less(effort: Effort, given: argparse.Namespace) -> Effort:
+    """The effort, cut down to what the command line says."""
+    return dataclasses.replace(
+        effort,
+        turns=min(effort.turns, given.turns or effort.turns),
+        names=tuple(each for each in effort.names if each <= (given.names or each)),
+        threads=tuple(given.threads or effort.threads),
+    )
+
+
 def main() -> None:
     """Measure what the command line asks for."""
     given = arguments()
@@ -76,7 +90,7 @@ def main() -> None:
         return
     if unknown := set(given.backends) - set(known):
         sys.exit(f"no such backend: {', '.join(sorted(unknown))}")
-    effort = EFFORTS["quick" if given.quick else "full" if given.full else "default"]
+    effort = less(EFFORTS["quick" if given.quick else "full" if given.full else "default"], given)
     # What is quick says nothing: it is not kept among the results.
     kept = Path(tempfile.gettempdir()) / "bench-quick.json"
     output = given.output or (kept if given.quick else RESULTS / f"{machine.name()}.json")
@@ -112,7 +126,7 @@ def written(results: dict[str, Any]) -> str:
 
 
 def run(
-    given: argparse.Namespace, effort: Any, output: Path, wanted: dict[str, type[Place]]
+    given: argparse.Namespace, effort: Effort, output: Path, wanted: dict[str, type[Place]]
 ) -> None:
     """Measure; the file is written after each row."""
     results: dict[str, Any] = {"backends": {}}
