@@ -53,9 +53,9 @@ def understood() -> Iterator[None]:
     except (NoURL, OptionError):
         raise
     except (
-        ArithmeticError,
         AttributeError,
         LookupError,
+        OverflowError,
         RecursionError,
         TypeError,
         ValueError,

@@ -53,6 +53,7 @@ class ReadsOn(MemoryStorage):
         stat = self._stat(key)
 
         def content() -> Iterator[bytes]:
+            time.sleep(5 * GAP)
             yield self._files[key].content[offset:]
 
         same = dataclasses.replace(stat, version="always the same")
