@@ -10,9 +10,19 @@
 
 The test methods are numbered by chapter: names N, saving S, reading R, writing W, stat Z, listing
 L, times T, URLs U, concurrency C, large B, security X, life cycle P, text M, Django's consumers D,
-random histories O, copying Y, async A, failing calls F. What only a network can do (cut, stalled
-and damaged transfers, restarts, lost answers, host keys, clocks) needs a server of the service:
-this package's own tests have it, in tests/faults and tests/backends.
+random histories O, copying Y, async A, failing calls F. What only a network can do needs a server
+of the service: these numbers are tests of this package's own, in tests/faults and tests/backends:
+
+====================== ===========================================================================
+F01-F21                faults: cut, stalled and damaged transfers, restarts, lost answers, statuses
+T04                    a server in another time zone or with a skewed clock
+U04, U05, U06, U07     signed URLs, private files, content disposition, signatures in repr and logs
+C05, C08 (sockets)     two machines; sockets shared after a fork
+X04 (over the wire)    line ends in FTP commands and HTTP headers
+X05                    unknown SSH host keys, TLS verification
+R17 (over the wire)    bytes moved when a part of a gigabyte is read
+Z08, Z13, Z14          with real refusals, dead servers, and 403 for a missing file
+====================== ===========================================================================
 
 Everything is imported on first use, so that a project whose tests need ``MemoryStorage`` only
 loads no more than that.

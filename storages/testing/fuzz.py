@@ -286,10 +286,12 @@ class FuzzContract(MethodsCase):
                         place = self.same(name.replace("\\", "/"))
                         if self.nests_in_files:
                             raise
+                        # In the way: a directory of that name, or a file above it.
                         self.assertTrue(
-                            place in {"harmless", "neighbours"}
-                            or place.startswith(("harmless/", "neighbours/x/"))
-                            or "x" in mode,
+                            "x" in mode
+                            or self.is_parent(place, files)
+                            or any(place.startswith(f"{each}/") for each in files),
+                            ascii(name),
                         )
                 else:
                     self.assertFalse(self.must_be_refused(name), ascii(name))

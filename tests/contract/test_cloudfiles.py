@@ -45,7 +45,7 @@ class CloudFilesPlace(ContractCase):
     secrets = (Swift.key,)
     part_size = MiB
     page_size = 100  # pages of 10,000: tests/backends/test_cloudfiles.py
-    model_examples = 10
+    model_examples = 5
 
     def setUp(self) -> None:
         """Make a container."""

@@ -37,6 +37,7 @@ class CouchDBPlace(ContractCase):
     extra = "couchdb"
     part_size = 256 * 1024
     page_size = 2000
+    model_examples = 8
     memory_size = 24 * 1024 * 1024  # PouchDB takes four times as long for twice as much
 
     def setUp(self) -> None:

@@ -52,6 +52,7 @@ class S3Place(ContractCase):
     extra = "s3"
     secrets = (S3Server.access_key, S3Server.secret_key)
     part_size = 8 * 1024 * 1024
+    model_examples = 8
 
     def setUp(self) -> None:
         """Make a bucket."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from storages.testing.stress import StressContract
 from tests.contract.test_cloudfiles import CloudFilesPlace
+from tests.stress import Networked
 
 
-class CloudFilesStress(CloudFilesPlace, StressContract, unittest.TestCase):
+class CloudFilesStress(Networked, CloudFilesPlace, StressContract, unittest.TestCase):
     """All of it."""
 
     failures_in_turn = True

@@ -10,13 +10,14 @@ from storages.testing.shown import marked
 from storages.testing.stress import StressContract
 from tests.contract import databases
 from tests.servers import odbc
+from tests.stress import Networked
 
 
 class EmbeddedStress(databases.Embedded, StressContract, unittest.TestCase):
     """All of it."""
 
 
-class WrongPassword(databases.Odbc):
+class WrongPassword(Networked, databases.Odbc):
     """What chapter X is to know of a server."""
 
     @property

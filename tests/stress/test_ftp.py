@@ -9,9 +9,10 @@ from typing import Any
 from storages.testing.stress import StressContract
 from tests.contract.test_ftp import FTPPlace
 from tests.servers.ftp import Vsftpd
+from tests.stress import Networked
 
 
-class FTPStress(FTPPlace, StressContract, unittest.TestCase):
+class FTPStress(Networked, FTPPlace, StressContract, unittest.TestCase):
     """All of it."""
 
     server = Vsftpd

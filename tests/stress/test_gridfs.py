@@ -10,9 +10,10 @@ from storages.testing.stress import StressContract
 from tests.contract.test_gridfs import GridFSPlace
 from tests.servers import shared
 from tests.servers.secantus import SecantusAuth
+from tests.stress import Networked
 
 
-class GridFSStress(GridFSPlace, StressContract, unittest.TestCase):
+class GridFSStress(Networked, GridFSPlace, StressContract, unittest.TestCase):
     """All of it."""
 
     secrets = (SecantusAuth.passwords["writer"],)

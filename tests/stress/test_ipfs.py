@@ -7,9 +7,10 @@ import unittest
 from storages.testing.calls import HOOKS
 from storages.testing.stress import StressContract
 from tests.contract.test_ipfs import IPFSPlace
+from tests.stress import Networked
 
 
-class IPFSStress(IPFSPlace, StressContract, unittest.TestCase):
+class IPFSStress(Networked, IPFSPlace, StressContract, unittest.TestCase):
     """All of it."""
 
     failures_in_turn = True

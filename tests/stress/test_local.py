@@ -6,19 +6,20 @@ import unittest
 
 from storages.testing.stress import StressContract
 from tests.contract import places
+from tests.stress import Less
 
 
 class OverwriteStress(places.Overwrite, StressContract, unittest.TestCase):
     """All of it."""
 
 
-class SymlinkOrCopyStress(places.SymlinkOrCopy, StressContract, unittest.TestCase):
+class SymlinkOrCopyStress(Less, places.SymlinkOrCopy, StressContract, unittest.TestCase):
     """All of it."""
 
 
-class HashPathStress(places.HashPath, StressContract, unittest.TestCase):
+class HashPathStress(Less, places.HashPath, StressContract, unittest.TestCase):
     """All of it."""
 
 
-class ImagesStress(places.Images, StressContract, unittest.TestCase):
+class ImagesStress(Less, places.Images, StressContract, unittest.TestCase):
     """All of it."""

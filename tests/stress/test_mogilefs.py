@@ -6,7 +6,8 @@ import unittest
 
 from storages.testing.stress import StressContract
 from tests.contract.test_mogilefs import MogileFSPlace
+from tests.stress import Networked
 
 
-class MogileFSStress(MogileFSPlace, StressContract, unittest.TestCase):
+class MogileFSStress(Networked, MogileFSPlace, StressContract, unittest.TestCase):
     """All of it."""

@@ -7,9 +7,10 @@ import unittest
 from storages.testing.stress import StressContract
 from tests.contract.test_s3 import S3Place
 from tests.servers.s3 import Moto
+from tests.stress import Networked
 
 
-class S3Stress(S3Place, StressContract, unittest.TestCase):
+class S3Stress(Networked, S3Place, StressContract, unittest.TestCase):
     """All of it."""
 
     server = Moto

@@ -8,9 +8,10 @@ from typing import Any
 
 from storages.testing.stress import StressContract
 from tests.contract.test_sftp import SFTPPlace
+from tests.stress import Networked
 
 
-class SFTPStress(SFTPPlace, StressContract, unittest.TestCase):
+class SFTPStress(Networked, SFTPPlace, StressContract, unittest.TestCase):
     """All of it."""
 
     def wrong_options(self) -> Mapping[str, Any]:

@@ -6,9 +6,10 @@ import unittest
 
 from storages.testing.stress import StressContract
 from tests.contract.test_tahoe import TahoePlace
+from tests.stress import Less
 
 
-class TahoeStress(TahoePlace, StressContract, unittest.TestCase):
+class TahoeStress(Less, TahoePlace, StressContract, unittest.TestCase):
     """All of it."""
 
     failures_in_turn = True

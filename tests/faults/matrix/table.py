@@ -12,6 +12,9 @@ from tests.faults.matrix.scene import Declared, Scene, declared_for
 
 __all__ = ["Experiment", "Row", "Status", "perform", "rows_for", "status"]
 
+#: What waits through every attempt: left to the whole pass, beside what a scene leaves to it.
+SELDOM = ("*.always",)
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -71,7 +74,7 @@ def rows_for(
     for experiment in experiments:
         if experiment.http and not kind.http:
             continue
-        seldom = any(fnmatchcase(experiment.id, pattern) for pattern in kind.seldom)
+        seldom = any(fnmatchcase(experiment.id, pattern) for pattern in (*kind.seldom, *SELDOM))
         if status(experiment, kind).run and (full or (experiment.quick and not seldom)):
             found.append(Row(experiment, kind))
     return found
