@@ -3,8 +3,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
-# test processes: each starts the servers that its files need
-JOBS ?= 2
+# test processes: each starts the servers that its files need, and waits for them a third of its time
+JOBS ?= 3
 run = .venv/bin/python
 # servers that live in environments of their own: .cache/<name>
 servers = servers/secantus servers/django-mongodb servers/swift servers/tahoe servers/ipfs-toolkit
