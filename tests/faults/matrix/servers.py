@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -46,15 +48,35 @@ def _half(scene: Scene, operation: Operation) -> int:
     return (measured.up if operation.way == UP else measured.down) // 2
 
 
-def _kill(operation: Operation) -> Experiment:
+@dataclass(frozen=True)
+class _Stroke:
+    """What happens to the server half-way, what ends it, and both in words."""
+
+    id: str
+    does: Callable[[Scene], object]
+    ends: Callable[[Scene], object]
+    words: str
+    ended: str
+
+
+_KILL = _Stroke(
+    "kill", lambda scene: scene.kill(), lambda scene: scene.start(), "is killed", "is back"
+)
+_FREEZE = _Stroke(
+    "freeze", lambda scene: scene.freeze(), lambda scene: scene.thaw(), "freezes", "goes on"
+)
+
+
+def _struck(stroke: _Stroke, operation: Operation) -> Experiment:
     def run(scene: Scene) -> None:
         at = _half(scene, operation)
-        scene.arm(scene.fault("call", operation.way, at=at, action=scene.kill))
+        action = functools.partial(stroke.does, scene)
+        scene.arm(scene.fault("call", operation.way, at=at, action=action))
         storage = scene.storage()
         try:
             outcome = attempt(scene, lambda: operation.call(scene, storage))
         finally:
-            scene.start()
+            stroke.ends(scene)
         assert scene.fired
         # What had passed already may be enough for reading.
         assert outcome.error is not None or operation is READ, outcome
@@ -62,33 +84,10 @@ def _kill(operation: Operation) -> Experiment:
         _saves_again(scene, storage, operation)
 
     promise = (
-        f"When the server is killed half-way while {operation.words}: an error in time; when it "
-        f"is back, no half file is there, and the same storage works."
+        f"When the server {stroke.words} half-way while {operation.words}: an error in time; when "
+        f"it {stroke.ended}, no half file is there, and the same storage works."
     )
-    name = f"kill.{operation.id}"
-    return Experiment(name, promise, operation, run, name in QUICK)
-
-
-def _freeze(operation: Operation) -> Experiment:
-    def run(scene: Scene) -> None:
-        at = _half(scene, operation)
-        scene.arm(scene.fault("call", operation.way, at=at, action=scene.freeze))
-        storage = scene.storage()
-        try:
-            outcome = attempt(scene, lambda: operation.call(scene, storage))
-        finally:
-            scene.thaw()
-        assert scene.fired
-        # What had passed already may be enough for reading.
-        assert outcome.error is not None or operation is READ, outcome
-        check(scene, operation, outcome)
-        _saves_again(scene, storage, operation)
-
-    promise = (
-        f"When the server freezes half-way while {operation.words}: an error in time; when it goes "
-        f"on, no half file is there, and the same storage works."
-    )
-    name = f"freeze.{operation.id}"
+    name = f"{stroke.id}.{operation.id}"
     return Experiment(name, promise, operation, run, name in QUICK)
 
 
@@ -157,8 +156,8 @@ def _refused_shortly(scene: Scene) -> None:
 
 
 ROWS = [
-    *(_kill(operation) for operation in (SAVE, REPLACE, READ)),
-    *(_freeze(operation) for operation in (SAVE, REPLACE, READ)),
+    *(_struck(_KILL, operation) for operation in (SAVE, REPLACE, READ)),
+    *(_struck(_FREEZE, operation) for operation in (SAVE, REPLACE, READ)),
     *(
         _between(operation, "restart", _restart, "the server is killed and started again")
         for operation in (SAVE, REPLACE, READ, LIST, DELETE, MOVE)
