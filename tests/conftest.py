@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import django
@@ -25,6 +26,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what the run wrote."""
     config.stash[_ROOT].cleanup()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was skipped, by its reasons: pytest's own list has a line for each place."""
+    skipped: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        _, _, reason = report.longrepr
+        skipped[reason.removeprefix("Skipped: ")] += 1
+    if skipped:
+        terminalreporter.section("skipped")
+        for reason, count in skipped.most_common():
+            terminalreporter.line(f"{count:5} {reason}")
 
 
 @pytest.fixture(scope="session", autouse=True)

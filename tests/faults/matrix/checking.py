@@ -105,7 +105,7 @@ def check(
 
     ``must_succeed``: an error is right only where the backend declares it.
     """
-    assert scene.fired, "the fault did not happen"
+    assert scene.fired, f"the fault did not happen: {scene.traffic}"
     if outcome.error is None:
         assert outcome.value == operation.result(scene)
         check_stored(scene, operation.after(scene))
