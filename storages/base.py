@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
+from itertools import chain
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -199,11 +200,10 @@ class BaseStorage(AsyncTwins, SavingStorage):
         return self._shown(key, first, rest)
 
     def _shown(self, key: str, first: Entry | None, rest: Iterator[Entry]) -> Iterator[Entry]:
-        entry = first
-        while entry is not None:
+        begun = () if first is None else (first,)
+        for entry in chain(begun, self._rest("list", key, rest)):
             if entry.is_dir or not is_temporary(entry.name):
                 yield entry
-            entry = self._guarded("list", key, lambda: next(rest, None))
 
     def scandir(self, path: str = "") -> Iterator[Entry]:
         """Return an iterator over a directory's entries, with what the listing tells of each.
@@ -271,10 +271,10 @@ class BaseStorage(AsyncTwins, SavingStorage):
         file, rest = self._call("walk", start, begin)
         if file is None and start and not self.lists_missing_as_empty:
             raise NotFound(operation="walk", name=start, storage=repr(self))
-        while file is not None:
-            if not is_temporary(file[0].rpartition("/")[2]):
-                yield file
-            file = self._guarded("walk", start, lambda: next(rest, None))
+        begun = () if file is None else (file,)
+        for found in chain(begun, self._rest("walk", start, rest)):
+            if not is_temporary(found[0].rpartition("/")[2]):
+                yield found
 
     def _scanned(self, start: str) -> Iterator[tuple[str, Stat | None]]:
         waiting = [start]

@@ -7,7 +7,6 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,9 @@ _WINDOWS_FORBIDDEN = frozenset('<>:"|?*')
 _WINDOWS_DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
 )
+
+# Opening a pipe would wait for a writer, for ever; Windows would change the ends of lines.
+_TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def _with_slash(url: Any) -> Any:
@@ -133,7 +135,7 @@ class LocalStorage(BaseStorage, FileSystemStorage):
     # ------------------------------------------------------------------ hooks
 
     def _stat(self, key: str) -> Stat:
-        with _looking_up():
+        with _looking_up:
             found = self._path(key).stat()
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectory
@@ -142,8 +144,8 @@ class LocalStorage(BaseStorage, FileSystemStorage):
     def _open_read(self, key: str, *, offset: int = 0, version: str | None = None) -> LocalReader:
         path = self._absolute(key)
         try:
-            with _looking_up():
-                file = io.FileIO(path, opener=_open_at_once)
+            with _looking_up:
+                file = _opened(path)
         except PermissionError as error:
             if WINDOWS and Path(path).is_dir():
                 raise IsADirectory from error
@@ -159,7 +161,7 @@ class LocalStorage(BaseStorage, FileSystemStorage):
 
     def _remove(self, key: str) -> None:
         path = self._path(key)
-        with _looking_up():
+        with _looking_up:
             try:
                 path.unlink()
             except (IsADirectoryError, PermissionError) as error:
@@ -173,7 +175,7 @@ class LocalStorage(BaseStorage, FileSystemStorage):
         path = self._path(prefix)
         if not prefix and not os.path.lexists(path):
             return  # nothing has been saved yet: the first save makes it
-        with _looking_up():
+        with _looking_up:
             listing = os.scandir(path)
         with listing as entries:
             for entry in entries:
@@ -185,7 +187,7 @@ class LocalStorage(BaseStorage, FileSystemStorage):
 
     def _move(self, key: str, target: str, *, overwrite: bool) -> None:
         path = self._path(key)
-        with _looking_up():
+        with _looking_up:
             if path.is_dir():
                 raise IsADirectory
         self._publisher().move(path, self._path(target), overwrite=overwrite)
@@ -254,27 +256,35 @@ class LocalStorage(BaseStorage, FileSystemStorage):
 
     def _is_taken(self, key: str) -> bool:
         try:
-            with _looking_up():
+            with _looking_up:
                 self._path(key).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
 
 
-@contextmanager
-def _looking_up() -> Iterator[None]:
+class _LookingUp:
     """No file has a name that is longer than the disk allows."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             raise NotFound from error
+
+
+_looking_up = _LookingUp()
+
+
+def _opened(path: str) -> io.FileIO:
+    # With a path, or an opener, FileIO asks the system once more than it takes.
+    descriptor = os.open(path, _TO_READ)
+    try:
+        return io.FileIO(descriptor)
+    except BaseException:
+        os.close(descriptor)
         raise
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Opening a pipe would wait for a writer, for ever.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _reader(file: io.FileIO, offset: int, version: str | None) -> LocalReader:
@@ -284,7 +294,8 @@ def _reader(file: io.FileIO, offset: int, version: str | None) -> LocalReader:
     found = _described(status)
     if version is not None and found.version != version:
         raise Changed
-    file.seek(offset)
+    if offset:
+        file.seek(offset)
     return LocalReader(file, found)
 
 

@@ -79,14 +79,21 @@ class _Handle:
     def __init__(self, file: io.FileIO, size: int) -> None:
         self._file = file
         self._size = size
+        self._descriptor: int | None = None
         self.tell, self.seekable = file.tell, file.seekable
 
     def fileno(self) -> int:
-        """Return the descriptor, unless there is less than was announced: then read, and fail."""
-        descriptor = self._file.fileno()
-        if os.fstat(descriptor).st_size < self._size:
-            raise io.UnsupportedOperation("The file is shorter than it was.")
-        return descriptor
+        """Return the descriptor, unless there is less than was announced: then read, and fail.
+
+        Servers ask up to three times before they send; that it became shorter meanwhile, ``seek``
+        finds.
+        """
+        if self._descriptor is None:
+            descriptor = self._file.fileno()
+            if os.fstat(descriptor).st_size < self._size:
+                raise io.UnsupportedOperation("The file is shorter than it was.")
+            self._descriptor = descriptor
+        return self._descriptor
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move, as ``socket.sendfile`` does in the end, which does not mind that bytes are missing.
