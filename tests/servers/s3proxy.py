@@ -60,6 +60,7 @@ class Fault:
     ``refuse``: break the connection at once, before anything was read of the body.
     ``cut``: pass on so many bytes of the answer's body, then break the connection.
     ``gently``: end it instead, so that all those bytes do arrive.
+    ``unended``: send the answer's body in chunks, and the last of them, which ends it, never.
     ``flip``: change the bit of that byte of the answer's body; ``flip_up`` of the request's.
     ``wait``: seconds before the answer goes on.
     ``ignore_range``: do not tell the server that a range was asked for.
@@ -73,6 +74,7 @@ class Fault:
     refuse: bool = False
     cut: int | None = None
     gently: bool = False
+    unended: bool = False
     flip: int | None = None
     flip_up: int | None = None
     wait: float = 0.0
@@ -220,9 +222,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
-                if name.lower() not in _HOPS:
+                if name.lower() not in _HOPS and not (
+                    fault.unended and name.lower() == "content-length"
+                ):
                     self.send_header(name, fault.changes.get(name.lower(), value))
-            if answer.getheader("content-length") is None and self.command != "HEAD":
+            if fault.unended:
+                self.send_header("Transfer-Encoding", "chunked")
+                self.close_connection = True
+            elif answer.getheader("content-length") is None and self.command != "HEAD":
                 self.send_header("Connection", "close")
                 self.close_connection = True
             self.end_headers()
@@ -236,19 +243,22 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.flip is not None and sent <= fault.flip < sent + len(block):
                 block[fault.flip - sent] ^= 1
             if fault.cut is not None and sent + len(block) > fault.cut:
-                self.wfile.write(block[: fault.cut - sent])
+                self._write(block[: fault.cut - sent], fault)
                 self.close_connection = True
                 if not fault.gently:
                     self._break()
                 return
             try:
-                self.wfile.write(block)
+                self._write(block, fault)
             except ConnectionError:
                 self.close_connection = True
                 return
             sent += len(block)
             with self.owner.lock:
                 self.owner.down += len(block)
+
+    def _write(self, block: bytes, fault: Fault) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if fault.unended else block)
 
     def _break(self) -> None:
         """Reset the connection."""

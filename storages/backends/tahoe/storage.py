@@ -27,7 +27,7 @@ from storages.http import Answer, quoted
 from storages.readers import Entry, HeldReader, Reader, Stat
 from storages.retry import repeat
 from storages.staging import Source
-from storages.told import understood
+from storages.told import length, understood
 
 __all__ = ["TahoeStorage"]
 
@@ -57,7 +57,8 @@ class TahoeStorage(NumberedNames, TahoeRequests):
         whole: list[bytes] = []
 
         def unknown() -> int:
-            raise IsADirectory  # the answer is a page about it
+            # Mostly it is a page about a directory, and this says so.
+            return length(self._file(key)["size"])
 
         def stat(answer: Answer, size: int) -> Stat:
             if "Accept-Ranges" not in answer.headers:
@@ -74,8 +75,8 @@ class TahoeStorage(NumberedNames, TahoeRequests):
             reader.close()
             return HeldReader(reader.stat, whole[0], offset)
 
-        def again(length: int) -> bytes:
-            return self._ask("GET", url, headers={"Range": f"bytes=-{length}"}).content
+        def again(count: int) -> bytes:
+            return self._ask("GET", url, headers={"Range": f"bytes=-{count}"}).content
 
         return Guarded(reader, start, again)
 

@@ -131,6 +131,18 @@ def _length(by: int) -> Do:
     return do
 
 
+def _unended(cut: Callable[[int], int | None]) -> Do:
+    def do(scene: Scene, wire: S3Proxy, storage: RemoteStorage) -> None:
+        _hit(scene, wire, READ, Fault(unended=True, cut=cut(scene.size), gently=True))
+        outcome = _tried(scene, storage, READ)
+        # That the length is missing may be said as such; that there is no such file may not.
+        if type(outcome.error) is not StorageError:
+            _right_or_error(scene, outcome)
+        _succeeds(scene, _tried(scene, storage, READ), READ)
+
+    return do
+
+
 def _whole_instead(scene: Scene, wire: S3Proxy, storage: RemoteStorage) -> None:
     half = Fault(cut=scene.size // 2)
     hit = _hit(scene, wire, READ, half, Fault(ignore_range=True))
@@ -219,6 +231,21 @@ ROWS: list[Experiment] = [
         READ,
         _length(-WRONG),
         quick=True,
+    ),
+    _row(
+        "chunks-cut",
+        "When an answer comes in chunks, without its length, and breaks off half-way: the right "
+        "bytes, or an error; never a part.",
+        READ,
+        _unended(lambda size: size // 2),
+        quick=True,
+    ),
+    _row(
+        "chunks-unended",
+        "When an answer comes in chunks, without its length, and all but the end of it: the right "
+        "bytes, or an error in time.",
+        READ,
+        _unended(lambda _: None),
     ),
     _row(
         "resume-200",
