@@ -84,9 +84,9 @@ def odbc_database(kind: str, directory: Path | None = None) -> OdbcDatabase:
 
 
 @contextmanager
-def django_alias(alias: str = "postgresql") -> Iterator[str]:
-    """Have the shared PostgreSQL in DATABASES, under ``alias``."""
-    connections.settings[alias] = shared(PostgreSQL).django
+def django_alias(alias: str = "postgresql", **more: Any) -> Iterator[str]:
+    """Have the shared PostgreSQL in DATABASES, under ``alias``; with ``more`` that differs."""
+    connections.settings[alias] = {**shared(PostgreSQL).django, **more}
     connections.configure_settings(connections.settings)  # fills in the defaults
     try:
         yield alias

@@ -257,8 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
             with self.owner.lock:
                 self.owner.down += len(block)
 
-    def _write(self, block: bytes, fault: Fault) -> None:
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if fault.unended else block)
+    def _write(self, block: bytearray, fault: Fault) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(block), bytes(block)) if fault.unended else block)
 
     def _break(self) -> None:
         """Reset the connection."""

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.db import connections
+
 from storages.backends.database import DatabaseStorage
 from storages.base import RemoteStorage
 from storages.retry import Retry
 from tests.faults.matrix.scene import Declared
 from tests.faults.scenes.patience import Patient
 from tests.servers import odbc, shared
-from tests.servers.databases import OdbcDatabase, odbc_database
+from tests.servers.databases import (
+    OdbcDatabase,
+    django_alias,
+    embedded_tables,
+    odbc_database,
+)
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgresql import PostgreSQL
 
-__all__ = ["MariaDBScene", "PostgreSQLScene"]
+__all__ = ["EmbeddedScene", "MariaDBScene", "PostgreSQLScene"]
 
 _UNGUARDED = (
     "Without TLS nothing protects bytes on their way to or from the database, and a table of your "
@@ -29,10 +36,88 @@ class _Storage(DatabaseStorage):
     retry = Retry()
 
 
-class OdbcScene(Patient):
-    """A table of one row per file."""
+class DatabaseScene(Patient):
+    """A file is rows of tables, and nothing else."""
 
     backend = "database"
+
+    def orphans(self) -> int:
+        """None: what a transaction did not commit is not there."""
+        return 0
+
+    def sweep(self) -> None:
+        """Nothing has to be removed."""
+
+
+class EmbeddedScene(DatabaseScene):
+    """The embedded engine on PostgreSQL, through Django's connections."""
+
+    service = "postgresql through django"
+    size = 300_000  # two chunks
+    secrets = (odbc.PASSWORD,)
+    # What the driver beside it shows as well.
+    seldom = ("answer.replace.*", "answer.delete.*", "request.save.*")
+    declared: ClassVar[Mapping[str, Declared]] = {
+        "flip.save.*": Declared(
+            "impossible",
+            "A file travels in the text of a statement: a changed bit may make another byte of it, "
+            "or no statement. Only TLS protects it.",
+        ),
+        **dict.fromkeys(
+            ("*.stall.*", "*.stall", "freeze.*", "slow.*"),
+            Declared(
+                "impossible",
+                "Django's connection to PostgreSQL waits for a server that says nothing as long "
+                "as the system does: tcp_user_timeout among its OPTIONS bounds that.",
+            ),
+        ),
+    }
+
+    @property
+    def server(self) -> PostgreSQL:
+        """The process's one."""
+        return shared(PostgreSQL)
+
+    def open(self) -> None:
+        """Make the tables, and two aliases."""
+        self.stack.callback(self.server.start)
+        self.stack.enter_context(django_alias("direct"))
+        self.stack.enter_context(embedded_tables("direct"))
+        port = self.proxy(self.server.port).port
+        self.stack.enter_context(django_alias("behind-proxy", PORT=port))
+
+    def start(self) -> None:
+        """Start it again; our own connection to it ended with it."""
+        super().start()
+        connections["direct"].close()
+
+    def make(self, retry: Retry, *, direct: bool, **more: Any) -> RemoteStorage:
+        """A storage, whose connection is this thread's one."""
+        using = "direct" if direct else "behind-proxy"
+        if not direct:
+            connections[using].close()  # left by the one before it
+        storage = _Storage({"using": using, "overwrite": False, **more})
+        storage.retry = retry
+        return storage
+
+    def stored(self) -> dict[str, bytes]:
+        """The rows; no chunk belongs to none."""
+        with connections["direct"].cursor() as cursor:
+            cursor.execute("SELECT name, content, size FROM storages_files")
+            found = cursor.fetchall()
+            cursor.execute("SELECT content, data FROM storages_files_chunks ORDER BY number")
+            chunks: dict[str, bytes] = {}
+            for content, data in cursor.fetchall():
+                chunks[content] = chunks.get(content, b"") + bytes(data)
+        files = {name: chunks.pop(content, b"") for name, content, _ in found}
+        assert not chunks
+        assert [len(held) for held in files.values()] == [size for _, _, size in found]
+        return files
+
+
+class OdbcScene(DatabaseScene):
+    """A table of one row per file."""
+
     secrets = (odbc.PASSWORD,)
     kind: ClassVar[str]
     size = 300_000
@@ -68,13 +153,6 @@ class OdbcScene(Patient):
         rows = self.database.run(f"SELECT name, content, size FROM {self.options['db_table']}")
         assert all(len(content) == size for _, content, size in rows)
         return {name: bytes(content) for name, content, _ in rows}
-
-    def orphans(self) -> int:
-        """None: a file is a row."""
-        return 0
-
-    def sweep(self) -> None:
-        """Nothing has to be removed."""
 
 
 class PostgreSQLScene(OdbcScene):
