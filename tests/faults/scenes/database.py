@@ -67,8 +67,8 @@ class EmbeddedScene(DatabaseScene):
             ("*.stall.*", "*.stall", "freeze.*", "slow.*"),
             Declared(
                 "impossible",
-                "Django's connection to PostgreSQL waits for a server that says nothing as long "
-                "as the system does: tcp_user_timeout among its OPTIONS bounds that.",
+                "Django's connection to PostgreSQL has no time limit for a server that says "
+                "nothing.",
             ),
         ),
     }
