@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
@@ -74,12 +74,13 @@ class FileAnswer(StreamingHttpResponse):
 
 
 class _Handle:
-    """What servers want of a file. Django replaces ``close`` by the response's own."""
+    """What servers want of a file."""
 
     def __init__(self, file: io.FileIO, size: int) -> None:
         self._file = file
         self._size = size
-        self._descriptor: int | None = None
+        self._is_whole = False
+        self._close: Callable[[], object] | None = None
         self.tell, self.seekable = file.tell, file.seekable
 
     def fileno(self) -> int:
@@ -88,12 +89,11 @@ class _Handle:
         Servers ask up to three times before they send; that it became shorter meanwhile, ``seek``
         finds.
         """
-        if self._descriptor is None:
-            descriptor = self._file.fileno()
-            if os.fstat(descriptor).st_size < self._size:
-                raise io.UnsupportedOperation("The file is shorter than it was.")
-            self._descriptor = descriptor
-        return self._descriptor
+        descriptor = self._file.fileno()
+        if not self._is_whole and os.fstat(descriptor).st_size < self._size:
+            raise io.UnsupportedOperation("The file is shorter than it was.")
+        self._is_whole = True
+        return descriptor
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move, as ``socket.sendfile`` does in the end, which does not mind that bytes are missing.
@@ -112,8 +112,20 @@ class _Handle:
             raise Corrupt(f"The file ended {left} bytes early.")
         return data
 
-    def close(self) -> None:
-        """The response closes the file."""
+    @property
+    def close(self) -> Callable[[], None]:
+        """Django sets this to the response's own, which closes the file."""
+        return self._closed
+
+    @close.setter
+    def close(self, close: Callable[[], object]) -> None:
+        self._close = close
+
+    def _closed(self) -> None:
+        # Let go at once: a response that holds itself waits for the garbage collector.
+        close, self._close = self._close, None
+        if close is not None:
+            close()
 
 
 def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
