@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.place import OURS, RAW, Place, Setup, storage
+from benchmarks.rows import MB
 
 __all__ = ["PLACES"]
 
@@ -157,6 +158,7 @@ class Odbc(Place):
             size_column="size",
             overwrite=False,
             base_url="/media/",
+            max_size=100 * MB,  # of what one row is to hold
         )
 
     def fill(self, count: int) -> int:

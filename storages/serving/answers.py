@@ -267,15 +267,21 @@ def _compresses(middleware: tuple[str, ...]) -> bool:
 
 def headers_of(wish: Wish, content_type: str) -> dict[str, str]:
     """Return the header fields that do not depend on which version of a file is sent."""
-    place = wish.place
-    inline = wish.disposition != "attachment" and is_inline(content_type, place.inline_types)
     filename = wish.filename or wish.key.rpartition("/")[2]
+    described = _described(wish.place, content_type, wish.disposition, filename)
+    return {**described, **_caching(wish)}
+
+
+@lru_cache(maxsize=1024)
+def _described(
+    place: Served, content_type: str, disposition: str, filename: str
+) -> Mapping[str, str]:
+    inline = disposition != "attachment" and is_inline(content_type, place.inline_types)
     return {
         "Content-Type": content_type,
         "Content-Disposition": content_disposition("inline" if inline else "attachment", filename),
         "Content-Security-Policy": place.content_security_policy or policy(content_type),
         "X-Content-Type-Options": "nosniff",
-        **_caching(wish),
     }
 
 

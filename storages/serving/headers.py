@@ -84,6 +84,7 @@ def put(response: HttpResponseBase, fields: Mapping[str, str]) -> None:
         response.headers[name] = value
 
 
+@lru_cache(maxsize=256)
 def media_type(told: str | None) -> str:
     """Return a media type that can stand in a header, as the store tells it.
 
@@ -106,7 +107,6 @@ def is_inline(content_type: str, safe: Collection[str]) -> bool:
     return content_type.partition(";")[0].strip().lower() in safe
 
 
-@lru_cache(maxsize=1024)
 def content_disposition(kind: str, filename: str) -> str:
     """Return the header for a file that browsers are to store as ``filename`` (RFC 6266).
 
