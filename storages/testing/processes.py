@@ -39,12 +39,16 @@ def _child(connection: Any, gate: Any, function: Callable[..., Any], args: tuple
 
 
 def run_processes(
-    start_method: str, function: Callable[..., Any], arguments: list[tuple[Any, ...]]
+    start_method: str,
+    function: Callable[..., Any],
+    arguments: list[tuple[Any, ...]],
+    *,
+    within: float = 120,
 ) -> list[Any]:
     """Run ``function(gate, *args)`` once per item of ``arguments``, each in its own process.
 
     ``gate`` is a barrier of all of them. Returns the results in order; raises RuntimeError with
-    the child's traceback when one failed, TimeoutError when one hangs.
+    the child's traceback when one failed, or that it gave no answer ``within`` so many seconds.
     """
     context: Any = multiprocessing.get_context(start_method)
     gate = context.Barrier(len(arguments))
@@ -58,8 +62,8 @@ def run_processes(
     results: list[Any] = []
     failures = []
     for process, ours in running:
-        if not ours.poll(120):
-            failures.append("a child process gave no answer within 120 s")
+        if not ours.poll(within):
+            failures.append(f"a child process gave no answer within {within:.0f} s")
             process.kill()
         else:
             try:

@@ -18,8 +18,8 @@ from storages.testing.races_crews import Outcome, in_processes, in_threads
 __all__ = ["RacesContract"]
 
 CREW = 8
-#: So many rounds are run by one crew, which has two minutes for them.
-_BATCH = 5
+#: So many rounds are run by one crew: to start eight processes takes longer than many rounds.
+_BATCH = 50
 #: Larger than what readers read ahead, so that a seek asks the store anew.
 LARGE = 300_000
 

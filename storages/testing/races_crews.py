@@ -24,8 +24,10 @@ from storages.testing.threads import run_threads
 
 __all__ = ["Outcome", "Plan", "Runs", "Worker", "in_processes", "in_threads"]
 
-#: Seconds to wait for the others; the crew as a whole has two minutes.
+#: Seconds to wait for the others.
 _PATIENCE = 110
+#: Seconds that a crew has to begin, and for each round.
+_TO_BEGIN, _FOR_A_ROUND = 110, 10
 #: Seconds that a change of the store takes longer, so that others come to do the same.
 _LINGER = 0.02
 #: Seconds after which Python lets another thread run: much sooner than usual.
@@ -133,7 +135,8 @@ def in_threads(make_storage: Callable[[], Any], plans: Sequence[Plan]) -> list[l
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:
-        results = run_threads(*[lambda p=plan: _perform(gate, make_storage(), p) for plan in plans])
+        works = [lambda p=plan: _perform(gate, make_storage(), p) for plan in plans]
+        results = run_threads(*works, within=_within(plans))
     finally:
         sys.setswitchinterval(before)
     for result in results:
@@ -145,7 +148,12 @@ def in_threads(make_storage: Callable[[], Any], plans: Sequence[Plan]) -> list[l
 def in_processes(start_method: str, storage: Any, plans: Sequence[Plan]) -> list[list[Outcome]]:
     """Let one process per plan carry it out; return their outcomes, by plan."""
     pickled = pickle.dumps(storage)
-    return run_processes(start_method, _perform, [(pickled, plan) for plan in plans])
+    arguments = [(pickled, plan) for plan in plans]
+    return run_processes(start_method, _perform, arguments, within=_within(plans))
+
+
+def _within(plans: Sequence[Plan]) -> float:
+    return _TO_BEGIN + _FOR_A_ROUND * max(map(len, plans))
 
 
 def _perform(gate: Any, storage: bytes | Any, plan: Plan) -> list[Outcome]:

@@ -11,10 +11,10 @@ from django.db import connections
 __all__ = ["run_threads"]
 
 
-def run_threads(*functions: Callable[[], Any]) -> list[Any]:
+def run_threads(*functions: Callable[[], Any], within: float = 120) -> list[Any]:
     """Run ``functions`` at once, each in a thread; return results or errors in their order.
 
-    Raises TimeoutError when one of them hangs.
+    Raises TimeoutError when one of them is not done ``within`` so many seconds.
     """
     results: list[Any] = [None] * len(functions)
     start = threading.Barrier(len(functions))
@@ -34,7 +34,7 @@ def run_threads(*functions: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(within)
         if thread.is_alive():
-            raise TimeoutError("A thread gave no result within two minutes.")
+            raise TimeoutError(f"A thread gave no result within {within:.0f} s.")
     return results

@@ -19,3 +19,4 @@ class Networked(Less):
     """The same where each operation is a request or several."""
 
     leak_operations = 10_000 if ContractCase.full else 40
+    fuzz_examples = 200 if ContractCase.full else 3
