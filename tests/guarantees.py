@@ -67,6 +67,14 @@ COLUMNS = (
     Column("database", "SQLite", "database", "TestEmbedded", "Embedded"),
     Column(
         "database",
+        "PostgreSQL",
+        "database",
+        "TestEmbeddedPostgreSQL",
+        "EmbeddedPostgreSQL",
+        "EmbeddedScene:embedded",
+    ),
+    Column(
+        "database",
         "ODBC",
         "database",
         "TestOdbcPostgreSQL",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,7 @@ __all__ = ["run_threads"]
 def run_threads(*functions: Callable[[], Any], within: float = 120) -> list[Any]:
     """Run ``functions`` at once, each in a thread; return results or errors in their order.
 
-    Raises TimeoutError when one of them is not done ``within`` so many seconds.
+    Raises TimeoutError, which tells where it is, when one is not done ``within`` so many seconds.
     """
     results: list[Any] = [None] * len(functions)
     start = threading.Barrier(len(functions))
@@ -36,5 +38,10 @@ def run_threads(*functions: Callable[[], Any], within: float = 120) -> list[Any]
     for thread in threads:
         thread.join(within)
         if thread.is_alive():
-            raise TimeoutError(f"A thread gave no result within {within:.0f} s.")
+            raise TimeoutError(f"A thread gave no result within {within:.0f} s:\n{_place(thread)}")
     return results
+
+
+def _place(thread: threading.Thread) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "".join(traceback.format_stack(frame)) if frame else "it has ended"

@@ -17,6 +17,12 @@ class EmbeddedStress(databases.Embedded, StressContract, unittest.TestCase):
     """All of it."""
 
 
+class EmbeddedPostgreSQLStress(
+    Networked, databases.EmbeddedPostgreSQL, StressContract, unittest.TestCase
+):
+    """All of it, on a server."""
+
+
 class WrongPassword(Networked, databases.Odbc):
     """What chapter X is to know of a server."""
 
