@@ -201,13 +201,16 @@ class Flow:
             most = min(most, max(1, int(self.rate / SLICES)))
         sent = most
         if not self.swallows:
+            # Before anybody can have them: who has all looks at the count at once.
+            self.connection.count(self.way, most)
+            sent = 0
             try:
-                sent = self.sink.send(block.data[:most])
-            except BlockingIOError:
-                sent = 0
+                with contextlib.suppress(BlockingIOError):
+                    sent = self.sink.send(block.data[:most])
+            finally:
+                self.connection.count(self.way, sent - most)
             self.blocked = sent < most
             self.passed += sent
-            self.connection.count(self.way, sent)
         if self.rate:
             self.until = now + sent / self.rate
         if not sent:

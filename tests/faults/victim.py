@@ -99,10 +99,12 @@ class Scenarios:
             action()
 
     def read(self) -> None:
-        """Read all of a file."""
+        """Read all of a file, then its end once more."""
         with self.storage.open(NAME) as file:
             data = file.read()
-        if data != OLD:
+            file.seek(len(OLD) - 1)
+            data += file.read()
+        if data != OLD + OLD[-1:]:
             raise AssertionError(f"read {len(data)} other bytes")
 
     def close(self) -> None:
