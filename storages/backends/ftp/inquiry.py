@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,7 +15,14 @@ from typing import Literal, TypeVar
 from storages.backends.ftp.connection import Connection
 from storages.backends.ftp.listing import Item, facts_of, item_of_facts, listed, mlsd, moment
 from storages.backends.ftp.replies import Reply, refusal, why
-from storages.errors import IsADirectory, NotADirectory, NotFound, PermissionDenied, StorageError
+from storages.errors import (
+    IsADirectory,
+    NotADirectory,
+    NotFound,
+    PermissionDenied,
+    StorageError,
+    Unavailable,
+)
 from storages.readers import Stat
 from storages.retry import timeout
 from storages.staging import BLOCK, Spool
@@ -330,6 +338,9 @@ def _fetched(ftp: Connection, command: str, path: str) -> Spool:
             return Spool()
         raise _refused_listing(ftp, path, begun)
     data, _ = begun
+    if isinstance(data, ssl.SSLSocket):
+        # A listing has no length: only TLS's own end tells that it is whole.
+        data.suppress_ragged_eofs = False  # type: ignore[attr-defined] # typeshed lacks it
     spool = Spool()
     try:
         try:
@@ -339,6 +350,11 @@ def _fetched(ftp: Connection, command: str, path: str) -> Spool:
                 if not block:
                     break
                 spool.write(block)
+        except ssl.SSLEOFError as error:
+            raise Unavailable(
+                "The listing broke off: the connection ended without the end that TLS has.",
+                hint="A server that never sends it (close_notify) cannot be listed over TLS.",
+            ) from error
         finally:
             data.close()
         _check_listing(ftp.final(), path)

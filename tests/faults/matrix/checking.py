@@ -92,6 +92,10 @@ def check_stored(scene: Scene, *allowed: dict[str, bytes]) -> None:
     assert stored in allowed, f"after sweeping: {_differs(stored, allowed[-1])}"
 
 
+def _short(value: Any) -> str:
+    return repr(value[:50] if isinstance(value, (bytes, list)) else value)
+
+
 def _differs(stored: dict[str, bytes], wanted: dict[str, bytes]) -> str:
     sizes = {name: len(held) for name, held in stored.items()}
     wrong = [name for name in wanted if stored.get(name) != wanted[name]]
@@ -107,7 +111,7 @@ def check(
     """
     assert scene.fired, f"the fault did not happen: {scene.traffic}"
     if outcome.error is None:
-        assert outcome.value == operation.result(scene)
+        assert outcome.value == operation.result(scene), _short(outcome.value)
         check_stored(scene, operation.after(scene))
         return
     assert isinstance(outcome.error, Unavailable), repr(outcome.error)
