@@ -159,10 +159,15 @@ class SavingStorage(Hooks, Storage):
 
         try:
             self._call("write", key, write, source)
-        except AlreadyExists:
-            # A repeated create may meet its own first attempt, whose answer was lost.
-            if attempts == 1 or not self._holds(key, source):
+        except AlreadyExists as error:
+            if attempts == 1:
                 raise
+            taken = error
+        else:
+            return
+        # A repeated create may meet its own first attempt, whose answer was lost.
+        if not self._holds(key, source):
+            raise taken
 
     def _holds(self, key: str, source: Source) -> bool:
         """Tell whether the file's content is what ``source`` has."""

@@ -723,6 +723,23 @@ def test_a_body_that_breaks_off(
     assert server.faults == 1
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(reset_after=0), Reply(body=bytes(100), cut=50)],
+    ids=["instead of an answer", "in its body"],
+)
+def test_what_is_being_handled_is_not_what_failed(
+    storage: PlainStorage, server: ScriptedServer, reply: Reply
+) -> None:
+    """Python makes it the context of the failure, which is told as itself all the same."""
+    server.script(reply)
+    try:
+        raise AlreadyExists  # noqa: TRY301 - so that it is being handled
+    except AlreadyExists:
+        with pytest.raises(Unavailable):
+            storage._ask("GET", server.url)
+
+
 def test_the_hook_for_words_may_be_another(server: ScriptedServer) -> None:
     """A service whose errors have a form of their own."""
 

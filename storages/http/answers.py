@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -78,7 +79,7 @@ class Answer:
         response: requests.Response,
         method: str,
         authorization: Mapping[str, str],
-        failed: Callable[[BaseException], BaseException],
+        failed: Callable[[BaseException, BaseException | None], BaseException],
     ) -> None:
         self.method = method
         self.status = response.status_code
@@ -167,11 +168,12 @@ class Answer:
 
     @contextmanager
     def _receiving(self) -> Iterator[None]:
+        before = sys.exc_info()[1]
         try:
             yield
         except Exception as error:
             self._response.close()
-            ours = self._failed(error)
+            ours = self._failed(error, before)
             if ours is error:  # the deadline, say
                 raise
             raise ours from error

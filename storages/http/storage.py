@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -224,11 +225,12 @@ class HTTPStorage(RemoteStorage):
         def clean(text: str) -> str:
             return _without(self._clean(text), authorization)
 
-        def failed(error: BaseException) -> BaseException:
+        def failed(error: BaseException, before: BaseException | None) -> BaseException:
             from storages.http.wire import failure
 
-            return failure(error, clean(origin(url)), clean)
+            return failure(error, clean(origin(url)), clean, before)
 
+        before = sys.exc_info()[1]
         try:
             response = self._wire.send(
                 method,
@@ -243,7 +245,7 @@ class HTTPStorage(RemoteStorage):
         except (StorageError, OptionError):
             raise
         except (OSError, ValueError, self._urllib_error) as error:
-            ours = failed(error)
+            ours = failed(error, before)
             raise ours from shown_cause(error, clean)
         return Answer(response, method, authorization, failed)
 

@@ -140,9 +140,17 @@ def environment_proxies(url: str) -> dict[str, str]:
     return found
 
 
-def failure(error: BaseException, place: str, clean: Callable[[str], str]) -> BaseException:
-    """Return our error for what requests or urllib3 raised while they spoke with ``place``."""
-    chain = list(_chain(error))
+def failure(
+    error: BaseException,
+    place: str,
+    clean: Callable[[str], str],
+    before: BaseException | None,
+) -> BaseException:
+    """Return our error for what requests or urllib3 raised while they spoke with ``place``.
+
+    ``before`` is what the caller was handling already, which has nothing to do with it.
+    """
+    chain = list(_chain(error, before))
     ours = next((link for link in chain if isinstance(link, (StorageError, OptionError))), None)
     if ours is not None:
         return ours
@@ -167,9 +175,10 @@ def _is_timeout(error: BaseException) -> bool:
     )
 
 
-def _chain(error: BaseException) -> Iterable[BaseException]:
+def _chain(error: BaseException, before: BaseException | None) -> Iterable[BaseException]:
     """Yield the exception and those that it was made of, the outermost first."""
-    seen: set[int] = set()
+    # Python makes what is being handled the context of whatever is raised then.
+    seen = {id(before)}
     waiting: list[Any] = [error]
     while waiting:
         link = waiting.pop(0)

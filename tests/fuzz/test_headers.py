@@ -33,7 +33,7 @@ def answer(status: int, fields: dict[str, str]) -> answers.Answer:
     """An answer with these headers."""
     raw: Any = SimpleNamespace(_fp=None)
     response: Any = SimpleNamespace(status_code=status, reason="", headers=fields, raw=raw)
-    return answers.Answer(response, "GET", {}, lambda error: error)
+    return answers.Answer(response, "GET", {}, lambda error, _: error)
 
 
 def test_headers_of_answers() -> None:
