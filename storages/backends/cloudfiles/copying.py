@@ -77,7 +77,7 @@ def _copy_to(  # noqa: PLR0913, PLR0917 - both ends of a copy
         return
     place = f"{quoted(storage.container)}/{quoted(key, safe='/')}"
     url = storage._object_url(target)
-    publish(lambda: storage._put_object(url, b"", {"X-Copy-From": place}))
+    publish(lambda: storage._put_object(url, b"", {"X-Copy-From": place}, copied=size))
 
 
 def _is_copy(storage: CloudFilesStorage, key: str, target: str) -> bool:

@@ -92,7 +92,7 @@ def copy(  # noqa: PLR0913, PLR0917 - both ends of a copy
     def store(segment: str, start: int, length: int) -> str:
         extent = {"Range": f"bytes={start}-{start + length - 1}"}
         try:
-            answer = _put_segment(storage, segment, b"", {**given, **extent})
+            answer = _put_segment(storage, segment, b"", {**given, **extent}, length)
         except AlreadyExists as error:  # what a failed condition means to an upload
             raise Changed from error
         return answer.etag or ""
@@ -114,13 +114,16 @@ def _outliving(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _put_segment(
-    storage: CloudFilesStorage, segment: str, body: Body | bytes, headers: Mapping[str, str]
+    storage: CloudFilesStorage,
+    segment: str,
+    body: Body | bytes,
+    headers: Mapping[str, str],
+    copied: int = 0,
 ) -> Answer:
     container = storage.effective_segments_container
     url = storage._object_url(segment, container)
-    return storage._put_object(
-        url, body, {"Content-Type": "application/octet-stream", **headers}, container, make=True
-    )
+    given = {"Content-Type": "application/octet-stream", **headers}
+    return storage._put_object(url, body, given, container, make=True, copied=copied)
 
 
 class _Upload:

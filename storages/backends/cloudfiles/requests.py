@@ -30,8 +30,8 @@ PAGE = 10_000
 #: of their own, and say nothing: limits are round, so a page of a round length may have a next.
 _ROUND = 100
 
-#: Seconds to wait for a copy of up to 5 GB.
-_COPYING = 600.0
+#: Bytes a second at which a server may copy, and still be waited for.
+_COPYING = 4 * 1024 * 1024
 
 #: Storage URL -> what its server's /info says.
 _infos: dict[str, Mapping[str, Any] | None] = {}
@@ -146,7 +146,7 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
         """Return the answer to HEAD. Raises NotFound."""
         return self._ask("HEAD", self._object_url(key))
 
-    def _put_object(
+    def _put_object(  # noqa: PLR0913 - all of a request
         self,
         url: str,
         body: Any,
@@ -154,24 +154,27 @@ class SwiftRequests(CloudFilesOptions, HTTPStorage):
         container: str | None = None,
         *,
         make: bool | None = None,
+        copied: int = 0,
     ) -> Answer:
         """Store an object, and make its container if that is missing and ``make`` says so.
+
+        ``copied`` is how many bytes the server is to take from where ``X-Copy-From`` says.
 
         Raises AlreadyExists when ``headers`` say that it may only be created.
         """
         try:
-            return self._store(url, body, headers)
+            return self._store(url, body, headers, copied)
         except StorageError as error:
             if status_of(error) != 404 or ("X-Copy-From" in headers and not make):  # noqa: PLR2004
                 raise  # of a copy, the original may be what is missing
             if not (self.create_container if make is None else make):
                 raise self._missing(container) from error
         self._ask("PUT", self._container_url(container or self.container), body=b"")
-        return self._store(url, body, headers)
+        return self._store(url, body, headers, copied)
 
-    def _store(self, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
+    def _store(self, url: str, body: Any, headers: Mapping[str, str], copied: int) -> Answer:
         # The server answers a copy when it is complete, and says nothing before.
-        patience = max(self.read_timeout, _COPYING) if "X-Copy-From" in headers else None
+        patience = self.read_timeout + copied / _COPYING
         answer = self._ask("PUT", url, headers=headers, body=body, read_timeout=patience)
         if answer.status == 202:  # noqa: PLR2004
             # "Accepted", and thrown away: the object was deleted or replaced at a later time than
