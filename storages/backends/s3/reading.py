@@ -21,7 +21,7 @@ from storages.staging import BLOCK
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
 
-__all__ = ["listed", "open_object", "stat_of", "true_stat"]
+__all__ = ["length_of", "listed", "open_object", "stat_of", "true_stat"]
 
 #: An ETag that is the MD5 of what was stored, for most servers, in most cases.
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -51,6 +51,14 @@ def stat_of(answer: Mapping[str, Any], size: int) -> Stat:
     )
 
 
+def length_of(answer: Mapping[str, Any]) -> int:
+    """Return the length that an answer tells. Raises StorageError when it tells none."""
+    told: int | None = answer.get("ContentLength")
+    if told is None:
+        raise StorageError("The server does not tell the object's length.")
+    return told
+
+
 def listed(storage: S3Storage, found: Mapping[str, Any]) -> Stat:
     """Return what a listing tells of an object, with the MD5 of what is stored where it has one."""
     stat = stat_of(found, int(found["Size"]))
@@ -70,7 +78,7 @@ def _hides_md5(storage: S3Storage) -> bool:
 
 def true_stat(storage: S3Storage, key: str, answer: Mapping[str, Any]) -> Stat:
     """Return what HEAD's ``answer`` tells, with the length that reading gives."""
-    stat = stat_of(answer, int(answer["ContentLength"]))
+    stat = stat_of(answer, length_of(answer))
     if not _unpacks(storage, answer):
         return stat
     return encoding.with_true_size(
@@ -168,9 +176,7 @@ def _extent(answer: Mapping[str, Any], offset: int) -> tuple[int, int]:
     found = _RANGE.fullmatch(answer.get("ContentRange") or "")
     if found is None:
         # A server that knows no ranges sends all of it.
-        if answer.get("ContentLength") is None:
-            raise StorageError("The server does not tell the object's length.")
-        return 0, int(answer["ContentLength"])
+        return 0, length_of(answer)
     start, size = int(found[1]), int(found[2])
     if start > offset:
         raise Corrupt(f"Asked for bytes from {offset}, the server sends them from {start}.")

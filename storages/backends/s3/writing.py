@@ -12,6 +12,7 @@ from storages.backends.s3 import conditions, multipart
 from storages.backends.s3.chunks import ChunkedBody
 from storages.backends.s3.encoding import encoded
 from storages.backends.s3.faults import Conflict, code_of
+from storages.backends.s3.reading import length_of
 from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
 from storages.retry import repeat_creation, sleep
 from storages.staging import BLOCK, Source, Spool
@@ -182,7 +183,7 @@ def _copy(storage: S3Storage, key: str, target: str, *, create: bool) -> None:
             raise
         # S3 copies at most 5 GB in one request.
         answer = storage._request("head_object", key, **storage._read_parameters(key))
-        size = int(answer["ContentLength"])
+        size = length_of(answer)
         if size <= multipart.MOST_COPY:
             raise
         multipart.copy(
@@ -203,7 +204,7 @@ def _copy_through(storage: S3Storage, key: str, target: str) -> bool:
     answer = storage._request("get_object", key, **storage._read_parameters(key))
     stream = answer["Body"]
     try:
-        if int(answer["ContentLength"]) > MOST_PUT:
+        if length_of(answer) > MOST_PUT:
             return False
         given = storage._get_write_parameters(target)
         parameters = {**{n: given[n] for n in _COPIED if n in given}, **_kept(answer)}

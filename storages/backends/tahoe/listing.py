@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from storages.told import understood
 __all__ = ["Description"]
 
 _SPACE = " \t\r\n"
+_OF_NUMBERS = re.compile(r"[-+.0-9Ee]*")
 #: Characters of one child: a name is short, and what is told of it.
 _LONGEST = 1024 * 1024
 
@@ -85,8 +87,9 @@ class Description:
                 except RecursionError as error:
                     raise Corrupt("The gateway's answer is not what it should be.") from error
                 else:
-                    # A number at the end of what has come may go on.
-                    if end < len(self._text) or not self._more():
+                    # A number at the end of what has come may go on, "12" and "12." too.
+                    behind = _OF_NUMBERS.match(self._text, end)
+                    if (behind and behind.end() < len(self._text)) or not self._more():
                         self._at = end
                         return value
                     continue
