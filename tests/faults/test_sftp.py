@@ -1,10 +1,15 @@
-"""SFTP: a full disk, a wrong password. What else goes wrong is in test_matrix_sftp.py."""
+"""SFTP: a full disk, a wrong password, silence. What else goes wrong is in test_matrix_sftp.py."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
-from storages.errors import StorageFull
+import paramiko
+import pytest
+
+from storages.errors import StorageFull, Timeout
 from storages.retry import Retry
 from tests.faults.scenes.sftp import SftpScene
 from tests.faults.transfers import check_full_disk, check_wrong_password
@@ -33,3 +38,19 @@ def test_a_wrong_password() -> None:
         with storage:
             check_wrong_password(storage, secret)
         assert scene.stored() == {}
+
+
+def test_a_server_that_never_begins_sftp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timeout, in time: paramiko waits without limit for the answer to this one request."""
+
+    def unanswered(channel: Any, _: str) -> None:
+        channel._event_pending()
+        channel._wait_for_event()
+
+    monkeypatch.setattr(paramiko.Channel, "invoke_subsystem", unanswered)
+    with SftpScene() as scene:
+        scene.experiment = "stall"
+        started = time.monotonic()
+        with scene.storage(retry=Retry(attempts=1)) as storage, pytest.raises(Timeout):
+            storage.exists("x")
+        assert time.monotonic() - started < 3 * scene.timeout

@@ -124,7 +124,8 @@ class Connector:
                 self._log_in(paramiko, client, self.host, params, before)
                 channel = client.get_transport().open_session(timeout=self._patience)
                 channel.settimeout(self._patience)
-                channel.invoke_subsystem("sftp")
+                with _ended_after(self._patience, client):
+                    channel.invoke_subsystem("sftp")
                 session = Session(channel, self.timeout)
             return Connection(client, session, client.get_transport().remote_version, before)
         except BaseException:
@@ -268,6 +269,18 @@ def _parsed_key(paramiko: Any, key: str, passphrase: str | None) -> Any:
 
 
 @contextmanager
+def _ended_after(seconds: float, client: Any) -> Iterator[None]:
+    """Close the client if the block takes longer: for what paramiko waits for without limit."""
+    timer = threading.Timer(seconds, client.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
 def _translated(paramiko: Any, username: str | None, timeout: float) -> Iterator[None]:
     """Turn what can happen on the way into our errors. Neither shows what we logged in with."""
     until = time.monotonic() + retry.timeout(timeout)
@@ -294,6 +307,8 @@ def _translated(paramiko: Any, username: str | None, timeout: float) -> Iterator
     except TimeoutError as error:
         raise Timeout("The server did not answer in time.") from error
     except (OSError, EOFError) as error:
+        if time.monotonic() >= until:
+            raise Timeout("The server did not answer in time.") from error
         raise Unavailable(
             f"No connection to the server: {str(error) or 'closed at once'}."
         ) from error

@@ -52,14 +52,15 @@ def _cut(  # noqa: PLR0913, PLR0917 - all of a fault
 
 def _lost(operation: Operation, kind: str, which: str, way: Way) -> Experiment:
     def run(scene: Scene) -> None:
-        # How many there are varies where several are under way at once.
+        # How many there are varies: several are under way at once, or some are sent only once in
+        # the life of a process.
         count = scene.measured(operation).requests
         if which == "last":
             turns = range(count, 0, -1)
             assert any(_cut(scene, operation, kind, way, turn) for turn in turns)
             return
         cut = [_cut(scene, operation, kind, way, turn) for turn in range(1, count + 1)]
-        assert sum(cut) > count // 2
+        assert any(cut)
 
     what = "answer" if way == DOWN else "request"
     name = f"{what}.{operation.id}.{kind}.{which}"

@@ -10,6 +10,7 @@ from storages.backends.s3 import S3Storage
 from storages.backends.s3 import client as clients
 from storages.base import RemoteStorage
 from storages.retry import Retry
+from storages.staging import is_temporary
 from tests.faults.matrix.scene import Declared
 from tests.faults.scenes.patience import Patient
 from tests.servers import shared
@@ -79,13 +80,20 @@ class S3Scene(Patient):
         with S3Proxy(self.server.port) as wire:
             yield wire, self.storage(endpoint_url=wire.endpoint)
 
-    def stored(self) -> dict[str, bytes]:
-        """The objects."""
+    def _names(self) -> list[str]:
         pages = self.raw.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-        names = [found["Key"] for page in pages for found in page.get("Contents", ())]
+        return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+    def stored(self) -> dict[str, bytes]:
+        """The objects, without those on which a server was tried out."""
         return {
-            name: self.raw.get_object(Bucket=self.bucket, Key=name)["Body"].read() for name in names
+            name: self.raw.get_object(Bucket=self.bucket, Key=name)["Body"].read()
+            for name in self._names()
+            if not is_temporary(name)
         }
+
+    def _scratch(self) -> list[str]:
+        return [name for name in self._names() if is_temporary(name)]
 
     def _uploads(self) -> list[dict[str, Any]]:
         told = self.raw.list_multipart_uploads(Bucket=self.bucket)
@@ -93,11 +101,13 @@ class S3Scene(Patient):
         return found
 
     def orphans(self) -> int:
-        """Uploads in parts that were neither completed nor given up."""
-        return len(self._uploads())
+        """Uploads in parts that were neither completed nor given up, and scratch objects."""
+        return len(self._uploads()) + len(self._scratch())
 
     def sweep(self) -> None:
-        """Give them up, as a life cycle rule of the bucket does."""
+        """Give them up, as a life cycle rule of the bucket does; delete the scratch objects."""
+        for name in self._scratch():
+            self.raw.delete_object(Bucket=self.bucket, Key=name)
         for upload in self._uploads():
             self.raw.abort_multipart_upload(
                 Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
