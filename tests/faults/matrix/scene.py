@@ -94,6 +94,9 @@ class Scene:
     varies: ClassVar[int] = 0
     """By how many bytes less an operation may send another time."""
 
+    tries_out: ClassVar[bool] = False
+    """Whether an operation sends more the first time that a process does it."""
+
     size: ClassVar[int] = 600_000
     """Bytes of the content that is saved; smaller for servers that are slow with it."""
 
@@ -310,6 +313,9 @@ class Scene:
         """
         key = (type(self), operation.id)
         if key not in _measured:
+            if self.tries_out:
+                self._do_once(operation)
+                self.restore(operation)
             self._do_once(operation)
             found = [each for each in self.traffic if each.data == self.data]
             _measured[key] = Measured(

@@ -131,6 +131,7 @@ class MotoScene(S3Scene):
 class RadosGWScene(S3Scene):
     """Ceph's gateway, which checks signatures; killing it leaves what keeps the files."""
 
+    tries_out = True  # what it makes of conditions
     service = "radosgw"
     kind = RadosGW
     declared: ClassVar[Mapping[str, Declared]] = {"flip.read.always": _NO_MD5}
