@@ -13,7 +13,7 @@ import pytest
 
 from storages.testing import MemoryStorage
 from storages.testing.model import run_model
-from tests.contract import mutants, places
+from tests.contract import changing_mutants, places, reading_mutants
 
 
 def case(storage_class: type[MemoryStorage]) -> Any:
@@ -48,15 +48,15 @@ def test_storage_without_defect_agrees() -> None:
 @pytest.mark.parametrize(
     "mutant",
     [
-        mutants.LosesWhatWasThere,
-        mutants.Replaces,
-        mutants.IgnoresRanges,
-        mutants.DeletesByPrefix,
-        mutants.PublishesAfterExceptions,
-        mutants.ListsMore,
-        mutants.CopiesOver,
-        mutants.MovesHalfWay,
-        mutants.DeletesNothing,
+        changing_mutants.LosesWhatWasThere,
+        changing_mutants.Replaces,
+        reading_mutants.IgnoresRanges,
+        changing_mutants.DeletesByPrefix,
+        changing_mutants.PublishesAfterExceptions,
+        reading_mutants.ListsMore,
+        changing_mutants.CopiesOver,
+        changing_mutants.MovesHalfWay,
+        changing_mutants.DeletesNothing,
     ],
 )
 def test_defect_is_found(mutant: type[MemoryStorage]) -> None:
@@ -68,7 +68,7 @@ def test_defect_is_found(mutant: type[MemoryStorage]) -> None:
 def test_history_is_told() -> None:
     """A difference is told with the history that leads to it, and that is a short one."""
     with open_files_ignored(), pytest.raises((AssertionError, OSError)) as raised:
-        run_model(case(mutants.DeletesNothing), 100, steps=5, derandomize=True)
+        run_model(case(changing_mutants.DeletesNothing), 100, steps=5, derandomize=True)
     notes = "\n".join(getattr(raised.value, "__notes__", []))
     assert "state.save(" in notes or "state.write(" in notes
     assert notes.count("state.") < 20

@@ -12,11 +12,15 @@ import pytest
 from storages.testing import MemoryStorage, StorageContract
 from storages.testing.stress import StressContract
 from tests.contract import (
-    fuzz_mutants,  # noqa: F401 - adds its own to MUTANTS
+    changing_mutants,  # noqa: F401 - adds its own to MUTANTS
+    fuzz_mutants,  # noqa: F401 - likewise
     keeping_mutants,  # noqa: F401 - likewise
+    naming_mutants,  # noqa: F401 - likewise
     nth_mutants,  # noqa: F401 - likewise
+    object_mutants,  # noqa: F401 - likewise
     places,
     race_mutants,  # noqa: F401 - likewise
+    reading_mutants,  # noqa: F401 - likewise
 )
 from tests.contract.mutants import MUTANTS
 
