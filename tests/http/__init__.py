@@ -1,0 +1,1 @@
+"""What the storages that speak HTTP share, against a real TCP server."""
