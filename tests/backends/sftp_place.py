@@ -74,3 +74,15 @@ def counted(storage: SFTPStorage) -> dict[str, int]:
         found = {kind.name: count for kind, count in connection.session.counts.items()}
         connection.session.counts.clear()
     return found
+
+
+def read(storage: SFTPStorage, name: str) -> bytes:
+    """Return what a file has."""
+    with storage.open(name) as file:
+        return bytes(file.read())
+
+
+def replace(storage: SFTPStorage, name: str) -> None:
+    """Write a file anew."""
+    with storage.open(name, "wb") as file:
+        file.write(b"new")
