@@ -1,11 +1,15 @@
-"""A gateway behind a server that counts its requests, and may lose its answers."""
+"""A gateway behind a server that counts its requests and may lose its answers; storages of it."""
 
 from __future__ import annotations
 
 import http.client
 from collections.abc import Callable
+from typing import Any
+
+from django.core.files.base import ContentFile
 
 from storages.backends.tahoe import TahoeStorage
+from storages.retry import Retry
 from tests.servers.http import Reply, Request, ScriptedServer
 from tests.servers.process import HOST
 from tests.servers.tahoe import Tahoe
@@ -57,3 +61,21 @@ def _kind(path: str) -> str:
     """The ``t`` of a request, which says what is to be done."""
     query = path.partition("?")[2].split("&")
     return next((part[2:] for part in query if part.startswith("t=")), "")
+
+
+def patient(server: Tahoe, cap: str, **options: Any) -> TahoeStorage:
+    """A storage that tries again at once."""
+    storage = TahoeStorage(server.url, cap, **options)
+    storage.retry = Retry(attempts=3, backoff=0.01)
+    return storage
+
+
+def save(storage: TahoeStorage, name: str, content: bytes = b"content" * 100) -> str:
+    """Save a file."""
+    return storage.save(name, ContentFile(content))
+
+
+def read(storage: TahoeStorage, name: str) -> bytes:
+    """Read a file."""
+    with storage.open(name) as file:
+        return bytes(file.read())

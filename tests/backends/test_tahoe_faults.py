@@ -1,39 +1,25 @@
-"""Tahoe-LAFS: shares that are damaged or gone, servers that are down, savers that meet."""
+"""Tahoe-LAFS: shares that are damaged or gone, what is refused, servers that are down."""
 
 from __future__ import annotations
 
 import io
-import os
-import pickle
 import random
-import threading
 import time
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
-from unittest import mock
 
 import pytest
-from django.core.files.base import ContentFile, File
+from django.core.files.base import File
 
 from storages.backends.tahoe import TahoeStorage
 from storages.backends.tahoe.reading import PROBLEM
-from storages.errors import (
-    Corrupt,
-    DirectoryNotEmpty,
-    NotFound,
-    PermissionDenied,
-    Timeout,
-    Unavailable,
-)
-from storages.retry import Retry, deadline
-from storages.testing.processes import run_processes
-from storages.testing.threads import run_threads
-from tests.backends.tahoe_gateway import Between
+from storages.errors import Corrupt, PermissionDenied, Timeout, Unavailable
+from storages.retry import deadline
+from tests.backends.tahoe_gateway import patient, read, save
 from tests.servers import shared
-from tests.servers.http import Reply, Request
 from tests.servers.tahoe import Grid, Tahoe, TahoeNode
 
 MiB = 1024 * 1024
@@ -85,24 +71,6 @@ def grid() -> Iterator[Grid]:
     """Three storage servers, of which two are enough."""
     with Grid() as grid:
         yield grid
-
-
-def patient(server: Tahoe, cap: str, **options: Any) -> TahoeStorage:
-    """A storage that tries again at once."""
-    storage = TahoeStorage(server.url, cap, **options)
-    storage.retry = Retry(attempts=3, backoff=0.01)
-    return storage
-
-
-def save(storage: TahoeStorage, name: str, content: bytes = b"content" * 100) -> str:
-    """Save a file."""
-    return storage.save(name, ContentFile(content))
-
-
-def read(storage: TahoeStorage, name: str) -> bytes:
-    """Read a file."""
-    with storage.open(name) as file:
-        return bytes(file.read())
 
 
 def new_share(server: TahoeNode, before: set[Path]) -> Path:
@@ -187,6 +155,18 @@ def test_a_lost_share(server: Tahoe, cap: str, storage: TahoeStorage) -> None:
     assert storage.size(name) == 1000
     with pytest.raises(Unavailable, match="NoSharesError"):
         storage.open(name)
+
+
+def test_the_gateway_has_what_the_tests_rely_on(server: Tahoe, cap: str) -> None:
+    """Trap: a failure in the middle of a body is told in that body, of which the status is 200."""
+    before = set(server.shares)
+    content = random.Random(7).randbytes(2 * MiB)
+    server.request("PUT", server.path(cap, "a.bin"), content)
+    damage(new_share(server, before), MiB + 5)
+    with urllib.request.urlopen(server.url + server.path(cap, "a.bin"), timeout=60) as answer:
+        assert answer.status == 200
+        got = b"".join(iter(lambda: answer.read1(64 * 1024), b""))
+    assert got == content[:MiB] + PROBLEM
 
 
 # ------------------------------------------------------------------- refusals
@@ -345,256 +325,3 @@ def test_the_gateway_hangs(own: Tahoe) -> None:
         finally:
             own.resume()
         assert storage.exists(name)
-
-
-# ---------------------------------------------------------------- savers that meet
-
-
-def _save_some(gate: Any, storage: Any, number: int) -> list[str]:
-    gate.wait(60)
-    return [
-        save(storage, f"new/deep/{file}/{number}-{file}.txt", f"{number} {file}".encode() * 20)
-        for file in range(3)
-    ]
-
-
-def test_processes_in_a_missing_directory(cap: str, storage: TahoeStorage) -> None:
-    """Of the files that many processes save into directories that are not there, none is lost."""
-    arguments = [(pickle.loads(pickle.dumps(storage)), number) for number in range(8)]
-    saved = run_processes("fork", _save_some, arguments)
-    names = [name for some in saved for name in some]
-    assert len(set(names)) == 24
-    for file in range(3):
-        listed = storage.listdir(f"new/deep/{file}")[1]
-        assert sorted(listed) == sorted(f"{number}-{file}.txt" for number in range(8))
-    for name in names:
-        number, file = name.rpartition("/")[2].removesuffix(".txt").split("-")
-        assert read(storage, name) == f"{number} {file}".encode() * 20
-
-
-def test_processes_with_one_name_in_a_missing_directory(storage: TahoeStorage) -> None:
-    """Of eight that save one name into a directory that is not there, each has its own file."""
-    arguments = [(pickle.loads(pickle.dumps(storage)), number) for number in range(8)]
-    names = run_processes("fork", _save_one_name, arguments)
-    assert sorted(names) == sorted(["new/a.txt", *(f"new/a_{n}.txt" for n in range(1, 8))])
-    assert sorted(read(storage, name) for name in names) == [b"%d" % n for n in range(8)]
-
-
-def _save_one_name(gate: Any, storage: Any, number: int) -> str:
-    gate.wait(60)
-    return save(storage, "new/a.txt", b"%d" % number)
-
-
-def test_threads_in_a_missing_directory(server: Tahoe, cap: str) -> None:
-    """The same for threads with a storage each; the directory is made once."""
-    with Between(server) as between:
-        storages = [between.storage() for _ in range(8)]
-        saves = [
-            lambda storage=storage, n=n: save(storage, f"new/deep/{n}.txt")
-            for n, storage in enumerate(storages)
-        ]
-        assert sorted(map(str, run_threads(*saves))) == [f"new/deep/{n}.txt" for n in range(8)]
-        assert sorted(storages[0].listdir("new/deep")[1]) == [f"{n}.txt" for n in range(8)]
-        assert between.asked().count("POST mkdir") == 2
-        for storage in storages:
-            storage.close()
-
-
-def test_saved_into_while_it_is_deleted(server: Tahoe) -> None:
-    """A file saved into a directory between the look into it and its deletion is put back."""
-    between = Between(server)
-    with between, between.storage() as storage, patient(server, between.cap) as other:
-        name = save(storage, "d/a.txt", b"1" * 100)
-        storage.delete(name)
-
-        def fault(request: Request) -> Reply | None:
-            if request.method == "DELETE":
-                save(other, "d/late.txt", b"late" * 100)
-            return None
-
-        between.fault = fault
-        with pytest.raises(DirectoryNotEmpty):
-            storage.delete("d")
-        assert read(other, "d/late.txt") == b"late" * 100
-        assert other.listdir("") == (["d"], [])
-
-
-def test_made_anew_while_it_is_deleted(server: Tahoe) -> None:
-    """When the directory has been made anew meanwhile, both files end up in the new one."""
-    between = Between(server)
-    with between, between.storage() as storage, patient(server, between.cap) as other:
-        save(storage, "d/a.txt")
-        storage.delete("d/a.txt")
-
-        def fault(request: Request) -> Reply | None:
-            if request.method != "DELETE":
-                return None
-            save(other, "d/late.txt", b"late" * 100)
-            reply = between.forward(request)
-            other._directories.forget("d")
-            save(other, "d/anew.txt", b"anew" * 100)
-            return reply
-
-        between.fault = fault
-        with pytest.raises(DirectoryNotEmpty):
-            storage.delete("d")
-        assert sorted(other.listdir("d")[1]) == ["anew.txt", "late.txt"]
-        assert read(other, "d/late.txt") == b"late" * 100
-
-
-def test_made_anew_with_the_same_name_while_it_is_deleted(
-    server: Tahoe, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A file whose name is taken in the new directory gets another, and does not stop the rest."""
-    between = Between(server)
-    with between, between.storage() as storage, patient(server, between.cap) as other:
-        save(storage, "d/a.txt")
-        storage.delete("d/a.txt")
-        late = {f"d/{name}.txt": name.encode() * 100 for name in "abc"}
-
-        def fault(request: Request) -> Reply | None:
-            if request.method != "DELETE" or between.faults:
-                return None
-            between.faults += 1
-            for name, content in late.items():
-                save(other, name, content)
-            save(other, "d/deep/e.txt", b"late" * 100)
-            reply = between.forward(request)
-            other._directories.forget("d")
-            save(other, "d/a.txt", b"anew" * 100)
-            save(other, "d/deep/f.txt", b"anew" * 100)
-            return reply
-
-        between.fault = fault
-        with pytest.raises(DirectoryNotEmpty):
-            storage.delete("d")
-        assert between.faults == 1
-        assert sorted(other.listdir("d")[1]) == ["a.txt", "a_1.txt", "b.txt", "c.txt"]
-        assert read(other, "d/a.txt") == b"anew" * 100
-        assert read(other, "d/a_1.txt") == late["d/a.txt"]
-        assert read(other, "d/b.txt") == late["d/b.txt"]
-        assert sorted(other.listdir("d/deep")[1]) == ["e.txt", "f.txt"]
-        assert "'d/a_1.txt' now" in caplog.text
-
-
-def test_a_file_became_a_directory_while_it_is_deleted(server: Tahoe) -> None:
-    """What somebody has saved below its name is put back; the file itself is gone."""
-    between = Between(server)
-    with between, between.storage() as storage, patient(server, between.cap) as other:
-        save(storage, "d", b"file" * 100)
-
-        def fault(request: Request) -> Reply | None:
-            if request.method == "DELETE" and not between.faults:
-                between.faults += 1
-                other.delete("d")
-                save(other, "d/a.txt", b"a" * 100)
-            return None
-
-        between.fault = fault
-        storage.delete("d")
-        assert between.faults == 1
-        assert read(other, "d/a.txt") == b"a" * 100
-
-
-def test_a_directory_became_a_file_while_it_is_deleted(server: Tahoe) -> None:
-    """The file that somebody has saved in its place is put back."""
-    between = Between(server)
-    with between, between.storage() as storage, patient(server, between.cap) as other:
-        save(storage, "d/a.txt")
-        storage.delete("d/a.txt")
-
-        def fault(request: Request) -> Reply | None:
-            if request.method == "DELETE" and not between.faults:
-                between.faults += 1
-                other.delete("d")
-                save(other, "d", b"file" * 100)
-            return None
-
-        between.fault = fault
-        with pytest.raises(DirectoryNotEmpty):
-            storage.delete("d")
-        assert between.faults == 1
-        assert read(other, "d") == b"file" * 100
-
-
-def test_saving_and_deleting_the_directory(server: Tahoe, cap: str) -> None:
-    """A save beside attempts to delete its directory: the file is there, each time."""
-    with patient(server, cap) as storage:
-        for _ in range(15):
-            save(storage, "d/first.txt")
-            storage.delete("d/first.txt")
-
-            def delete() -> bool:
-                try:
-                    storage.delete("d")
-                except DirectoryNotEmpty:
-                    return False
-                return True
-
-            saved, _ = run_threads(lambda: save(storage, "d/a.txt", b"x" * 100), delete)
-            assert saved == "d/a.txt"
-            assert read(storage, "d/a.txt") == b"x" * 100
-            storage.delete("d/a.txt")
-
-
-def test_waiting_for_one_that_makes_directories_is_bounded(storage: TahoeStorage) -> None:
-    """A thread that waits for another one's turn obeys its deadline, and the timeout."""
-    with storage._directories.lock:
-        for bound in (deadline(0.2), mock.patch.object(storage, "read_timeout", 0.2)):
-            started = time.monotonic()
-            with bound, pytest.raises(Timeout):
-                save(storage, "new/a.txt")
-            assert time.monotonic() - started < 10
-    assert save(storage, "new/a.txt") == "new/a.txt"
-
-
-def test_a_child_of_a_fork_makes_directories(storage: TahoeStorage) -> None:
-    """A lock that a thread of the parent held at the fork does not hold up the child."""
-    held, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with storage._directories.lock:
-            held.set()
-            done.wait(60)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(60)
-    try:
-        child = os.fork()
-        if not child:
-            try:
-                with deadline(30):
-                    save(storage, "new/a.txt")
-                os._exit(0)
-            finally:
-                os._exit(1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        done.set()
-        thread.join()
-    assert storage.listdir("new") == ([], ["a.txt"])
-
-
-def test_a_directory_that_others_have_deleted(
-    server: Tahoe, cap: str, storage: TahoeStorage
-) -> None:
-    """A directory that was known and has gone is made again by what is saved into it."""
-    save(storage, "d/a.txt")
-    server.request("DELETE", server.path(cap, "d"))
-    with pytest.raises(NotFound):
-        storage.listdir("d")
-    assert save(storage, "d/b.txt") == "d/b.txt"
-    assert storage.listdir("d") == ([], ["b.txt"])
-
-
-def test_the_gateway_has_what_the_tests_rely_on(server: Tahoe, cap: str) -> None:
-    """Trap: a failure in the middle of a body is told in that body, of which the status is 200."""
-    before = set(server.shares)
-    content = random.Random(7).randbytes(2 * MiB)
-    server.request("PUT", server.path(cap, "a.bin"), content)
-    damage(new_share(server, before), MiB + 5)
-    with urllib.request.urlopen(server.url + server.path(cap, "a.bin"), timeout=60) as answer:
-        assert answer.status == 200
-        got = b"".join(iter(lambda: answer.read1(64 * 1024), b""))
-    assert got == content[:MiB] + PROBLEM
