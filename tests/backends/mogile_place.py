@@ -1,4 +1,4 @@
-"""A cluster whose storage nodes are asked through servers that count and may lie."""
+"""A cluster whose storage nodes are asked through servers that count and may lie; a file on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
+
+from django.core.files.base import ContentFile
 
 from storages.backends.mogilefs import MogileFSStorage
 from storages.retry import Retry
@@ -18,6 +20,11 @@ from tests.servers.process import HOST, Server
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+KiB = 1024
+MiB = 1024 * KiB
+LARGE = bytes(range(256)) * 4 * KiB * 4  # 4 MiB
+MEDIUM = LARGE[: 300 * KiB]
 
 #: What a node's server does with a request: None lets it through.
 Fault = Callable[[Request], Reply | None]
@@ -122,3 +129,29 @@ class Place:
                 raise
             return []
         return [told[f"key_{n}"] for n in range(1, int(told["key_count"]) + 1)]
+
+
+def read(storage: MogileFSStorage, name: str = "a.bin") -> bytes:
+    """Read a file to its end."""
+    with storage.open(name) as file:
+        return bytes(file.read())
+
+
+def put(place: Place, content: bytes, mogile_class: str = "two") -> list[int]:
+    """Save ``a.bin``, wait for its copies, return the numbers of the nodes that have them."""
+    place.storage(mogile_class=mogile_class).save("a.bin", ContentFile(content))
+    place.cluster.settle()
+    numbers = [devid - 1 for devid in place.cluster.devices(place.domain, "a.bin")]
+    for between in place.between:
+        between.requests.clear()
+    return numbers
+
+
+def faults(place: Place) -> int:
+    """How many replies have cut, stalled or lied."""
+    return sum(between.faults for between in place.between)
+
+
+def damaged_at(content: bytes, at: int) -> bytes:
+    """Change a bit there."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
