@@ -555,6 +555,9 @@ def test_a_listing_is_read_in_any_pieces(step: int) -> None:
         b'["dirnode", {"children": {"a": ["filenode", {}]',
         b'["dirnode", {"children": {"a": ["filenode", {}]; "b": 1}}]',
         b'["dirnode", {"children": {"a"',
+        b'["dirnode", {"children": {}}',
+        b'["dirnode", {"children": {}}]["dirnode"]',
+        b'["dirnode", {"children": {}}]\x80',
         b'{"error": "x"}',
     ],
 )

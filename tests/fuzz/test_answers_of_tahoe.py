@@ -116,7 +116,8 @@ def test_descriptions() -> None:
         assert repr(once) == repr(often)
 
     drawn = st.tuples(json_text(TOP, ["filenode", NODE]), st.integers(1, 40))
-    fuzz(drawn, check, known=[(b'[0.0, {"children": {}}]', 1)], share=0.2)
+    known = [(b'[0.0, {"children": {}}]', 1), (b'["dirnode", {"children": {}}]\x80', 1)]
+    fuzz(drawn, check, known=known, share=0.2)
 
 
 def test_capabilities() -> None:

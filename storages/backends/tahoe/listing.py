@@ -44,6 +44,7 @@ class Description:
         found = self._value()
         if not isinstance(found, dict):
             raise Corrupt("The gateway's answer is not what it should be.")
+        self._end()
         return found
 
     def children(self, others: dict[str, Any] | None = None) -> Iterator[tuple[str, str, Any]]:
@@ -61,6 +62,7 @@ class Description:
                 with understood():
                     kind, told = self._value()
                 yield name, kind, told
+        self._end()
 
     def _keys(self) -> Iterator[str]:
         """Yield an object's keys; the value behind each is for the caller to take."""
@@ -102,6 +104,12 @@ class Description:
         if self._next() != character:
             raise Corrupt("The gateway's answer is not what it should be.")
         self._at += 1
+
+    def _end(self) -> None:
+        """Require that the answer ends here: what goes on is not what it seemed."""
+        self._expect("]")
+        if self._next():
+            raise Corrupt("The gateway's answer is not what it should be.")
 
     def _next(self) -> str:
         """Return the next character that is no space; "" at the end."""
