@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
+
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.test import override_settings
+
+#: What is saved and uploaded.
+DATA = bytes(range(256)) * 1000
 
 
 def everything(root: Path) -> dict[str, bytes | None]:
@@ -47,3 +54,20 @@ def refusing(number: int) -> Callable[..., NoReturn]:
         raise OSError(number, os.strerror(number))
 
     return refuse
+
+
+@contextmanager
+def uploads_in(directory: Path) -> Iterator[None]:
+    """Let Django put uploads into a new directory."""
+    directory.mkdir()
+    with override_settings(FILE_UPLOAD_TEMP_DIR=str(directory)):
+        yield
+
+
+@contextmanager
+def uploaded(data: bytes = DATA) -> Iterator[TemporaryUploadedFile]:
+    """An upload that Django has put on the disk."""
+    with TemporaryUploadedFile("a.bin", "application/octet-stream", len(data), None) as upload:
+        upload.write(data)
+        upload.seek(0)
+        yield upload

@@ -5,20 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.test import override_settings
 
 from storages.backends.overwrite import OverwriteStorage
 from storages.errors import StorageError
 from storages.local import LocalStorage
-from tests.backends.disk import everything, mode_of, refusing, umask
-
-DATA = bytes(range(256)) * 1000
+from tests.backends.disk import DATA, everything, mode_of, refusing, umask, uploaded, uploads_in
 
 
 @pytest.fixture
@@ -36,18 +32,8 @@ def storage(root: Path) -> LocalStorage:
 @pytest.fixture(autouse=True)
 def _uploads(tmp_path: Path) -> Iterator[None]:
     """Uploads lie on the storage's filesystem."""
-    (tmp_path / "uploads").mkdir()
-    with override_settings(FILE_UPLOAD_TEMP_DIR=str(tmp_path / "uploads")):
+    with uploads_in(tmp_path / "uploads"):
         yield
-
-
-@contextmanager
-def uploaded(data: bytes = DATA) -> Iterator[TemporaryUploadedFile]:
-    """An upload that Django has put on the disk."""
-    with TemporaryUploadedFile("a.bin", "application/octet-stream", len(data), None) as upload:
-        upload.write(data)
-        upload.seek(0)
-        yield upload
 
 
 class TestUploads:
