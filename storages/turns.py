@@ -3,9 +3,10 @@
 Of two that update a file (modes a and r+), both would find it as they have read it, and the later
 one would replace what the other has written. And Swift compares ``If-None-Match: *`` with what is
 stored when an upload begins, not when it ends: of two uploads of a new name that overlap both are
-accepted, and the later one replaces the other. So the threads and processes of one machine do that
-one after the other; each holds a lock on an empty file in the temporary directory meanwhile. The
-lock goes with the process that holds it.
+accepted, and the later one replaces the other. A tracker of MogileFS renames and deletes whatever
+has the number that a key's file had a moment before. So the threads and processes of one machine do
+that one after the other; each holds a lock on an empty file in the temporary directory meanwhile.
+The lock goes with the process that holds it.
 """
 
 from __future__ import annotations

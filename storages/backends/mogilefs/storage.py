@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from storages import names, retry
+from storages import names, retry, turns
 from storages.backends.mogilefs.cluster import (
     Cluster,
     checksum_for,
@@ -115,7 +115,8 @@ class MogileFSStorage(MogileFSOptions):
             raise
 
     def _remove(self, key: str) -> None:
-        self._tracker("delete", {"key": key})
+        with self._only_one(key):
+            self._tracker("delete", {"key": key})
 
     def _list(self, prefix: str) -> Iterator[Entry]:
         start = f"{prefix}/" if prefix else ""
@@ -144,9 +145,9 @@ class MogileFSStorage(MogileFSOptions):
         return any(_is_name(name) for name in found) or not key
 
     def _move(self, key: str, target: str, *, overwrite: bool) -> Any:
-        fid = str(self._stat(key).version)
         try:
-            return self._rename(key, target, fid)
+            with self._only_one(key):
+                return self._rename(key, target, str(self._stat(key).version))
         except AlreadyExists:
             if overwrite:
                 return NotImplemented
@@ -335,6 +336,14 @@ class MogileFSStorage(MogileFSOptions):
         except StorageError:  # an old tracker does not know the command
             return None
         return told.get("fid_1_key") if told.get("fid_1_fid") == fid else None
+
+    def _only_one(self, key: str) -> AbstractContextManager[None]:
+        """Let nobody else on this machine rename or delete the file meanwhile.
+
+        A tracker looks for the number of the key's file, and then renames or deletes whatever has
+        that number: who has just been told that the file has another name would lose it.
+        """
+        return turns.taking("mogilefs", str(self.domain), key)
 
     def _forget(self, name: str) -> None:
         """Delete content whose key nobody else knows."""

@@ -266,15 +266,18 @@ class Files:
         return {}
 
     def rename(self, given: Arguments) -> Answer:
-        """Never onto another file; what follows that refusal is in the server."""
+        """Never onto another file; what follows that refusal is in the server.
+
+        As by ``delete``, the file is looked for before, and may have another key meanwhile.
+        """
         dmid = self.domain(given)
         old, new = given.get("from_key", ""), given.get("to_key", "")
         if not (old and new):
             raise RefusedError("no_key")
+        file = self.find(dmid, old)
+        if file is None:
+            raise RefusedError("unknown_key")
         with self.store.writing():
-            file = self.find(dmid, old)
-            if file is None:
-                raise RefusedError("unknown_key")
             if not self.store.takes(new):
                 raise RefusedError("db")
             kept = self.store.kept(new)
