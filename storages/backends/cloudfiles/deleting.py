@@ -131,7 +131,7 @@ def _bulk_delete(storage: CloudFilesStorage, names: list[str]) -> list[tuple[str
         _without.add(account)
         return None
     told = answer.json()
-    errors = [(unquote(name), status) for name, status in told.get("Errors", ())]
+    errors = [(unquote(name), str(status)) for name, status in told.get("Errors", ())]
     status = str(told.get("Response Status", ""))
     if not errors and not status.startswith("2") and told.get("Number Not Found") == 0:
         raise Unavailable(f"Deleting failed: {status} {told.get('Response Body', '')}")

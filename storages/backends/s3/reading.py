@@ -17,6 +17,7 @@ from storages.errors import AlreadyExists, Changed, Corrupt, StorageError, Timeo
 from storages.libraries import library
 from storages.readers import Reader, Stat
 from storages.staging import BLOCK
+from storages.told import understood
 
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
@@ -268,7 +269,7 @@ class _Body:
         self._block = min(2 * self._block, MOST_AHEAD)
         if retry.remaining() == 0:
             raise Timeout("The deadline has passed.")
-        with translated(self._request):
+        with understood(), translated(self._request):
             data = self._stream.read(min(size, self._left))
         if self._md5 is not None:
             self._md5.update(data)
@@ -286,7 +287,7 @@ class _Body:
         self._stream.close()
 
     def _finish(self) -> None:
-        with translated(self._request):
+        with understood(), translated(self._request):
             self._stream.read(1)  # botocore compares length and checksum only at the very end
         if self._md5 is not None and self._check is not None:
             self._check(self._md5.hexdigest())

@@ -16,6 +16,7 @@ from storages.backends.s3.reading import length_of
 from storages.errors import AlreadyExists, PermissionDenied, StorageError, Unavailable
 from storages.retry import repeat_creation, sleep
 from storages.staging import BLOCK, Source, Spool
+from storages.told import understood
 
 if TYPE_CHECKING:
     from storages.backends.s3.storage import S3Storage
@@ -186,6 +187,9 @@ def _copy(storage: S3Storage, key: str, target: str, *, create: bool) -> None:
         size = length_of(answer)
         if size <= multipart.MOST_COPY:
             raise
+        if not _has_plain_metadata(answer):
+            msg = "It is too large for one request, and its metadata is not ASCII."
+            raise StorageError(msg) from error
         multipart.copy(
             storage,
             target,
@@ -199,17 +203,18 @@ def _copy(storage: S3Storage, key: str, target: str, *, create: bool) -> None:
 def _copy_through(storage: S3Storage, key: str, target: str) -> bool:
     """Read the object and create the copy: slower, but the server decides whether it may.
 
-    False, having done nothing, when it is too large for one PUT.
+    False, having done nothing, when it is too large for one PUT, or has metadata that boto3 does
+    not send.
     """
     answer = storage._request("get_object", key, **storage._read_parameters(key))
     stream = answer["Body"]
     try:
-        if length_of(answer) > MOST_PUT:
+        if length_of(answer) > MOST_PUT or not _has_plain_metadata(answer):
             return False
         given = storage._get_write_parameters(target)
         parameters = {**{n: given[n] for n in _COPIED if n in given}, **_kept(answer)}
         with Spool() as spool:
-            with storage._translated("get_object", key):
+            with understood(), storage._translated("get_object", key):
                 while block := memoryview(stream.read(BLOCK)):
                     while block:
                         block = block[spool.write(block) :]
@@ -219,6 +224,11 @@ def _copy_through(storage: S3Storage, key: str, target: str) -> bool:
     finally:
         stream.close()
     return True
+
+
+def _has_plain_metadata(answer: Mapping[str, Any]) -> bool:
+    """Tell whether boto3 sends it: whatever another program has stored is told, but not taken."""
+    return all(f"{name}{value}".isascii() for name, value in answer.get("Metadata", {}).items())
 
 
 def _kept(answer: Mapping[str, Any]) -> dict[str, Any]:
