@@ -1,4 +1,8 @@
-"""What the tests of the Cloud Files storage share."""
+"""What the tests of the Cloud Files storage share.
+
+Its fixtures are not in conftest.py because S3's storages there have the same names. A module
+takes those it wants: ``storage = cloudfiles.storage``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from storages.backends.cloudfiles import CloudFilesStorage, deleting, requests
 from storages.retry import Retry
@@ -110,3 +116,35 @@ def summary(asked: Asked) -> str:
     if len(parts) == 2:
         return f"{asked.method} {'segments ' if parts[1].endswith('_segments') else ''}?"
     return f"{asked.method} ??"
+
+
+@pytest.fixture
+def server() -> Swift:
+    """The server."""
+    return shared(Swift)
+
+
+@pytest.fixture
+def container(server: Swift) -> str:
+    """A new container."""
+    return server.new_container()
+
+
+@pytest.fixture
+def wire(server: Swift) -> Iterator[Wire]:
+    """What counts the requests, and lets them fail."""
+    with Wire(server.port) as wire:
+        yield wire
+
+
+@pytest.fixture
+def make(container: str) -> Iterator[Make]:
+    """Makes storages of the new container."""
+    with making(container) as make:
+        yield make
+
+
+@pytest.fixture
+def storage(make: Make) -> CloudFilesStorage:
+    """A storage of the new container."""
+    return make()
