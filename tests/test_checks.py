@@ -1,6 +1,7 @@
 """The system checks that look at STORAGES and at the installation.
 
-Those of the legacy settings are tested in projects of their own, in test_legacy.py.
+Those of the legacy settings are tested in projects of their own, in test_legacy.py and
+test_legacy_moved.py.
 """
 
 from __future__ import annotations
