@@ -1,27 +1,16 @@
-"""Tahoe-LAFS: the acceptance cases TAH-1 to TAH-7, options, URLs, names, listings."""
+"""Tahoe-LAFS: URLs, versions, copies, what other programs have made, and the parser of listings."""
 
 from __future__ import annotations
 
 import io
 import json
-import logging
-import pickle
 import random
-import traceback
-import unicodedata
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
-from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, Storage
-from django.db import models
-from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
-from django.test.utils import isolate_apps
 
 from storages.backends.tahoe import TahoeStorage, caps
 from storages.backends.tahoe.listing import Description
@@ -32,295 +21,17 @@ from storages.errors import (
     IsADirectory,
     NotFound,
     NoURL,
-    OptionError,
     StorageError,
-    Unavailable,
 )
-from storages.retry import Retry
-from tests.servers import shared
-from tests.servers.process import free_port
+from tests.backends import tahoe_directory
+from tests.backends.tahoe_directory import fetch, save
+from tests.backends.tahoe_gateway import read
 from tests.servers.tahoe import Tahoe
 
-# Of a grid that is no more.
-CAP = "URI:DIR2:mwkjyoegf6sinz4cpskrkcqqie:cnjvw4zg3hmvhl64brpbbhzhxtzn6ot7tahh6gbpadpnrvrkmmaa"
-FILE = CAP.replace("DIR2", "CHK") + ":1:1:101"
-
-
-@pytest.fixture
-def server() -> Tahoe:
-    """The gateway."""
-    return shared(Tahoe)
-
-
-@pytest.fixture
-def cap(server: Tahoe) -> str:
-    """A directory."""
-    return server.new_directory()
-
-
-@pytest.fixture
-def storage(server: Tahoe, cap: str) -> Iterator[TahoeStorage]:
-    """A storage of that directory."""
-    with TahoeStorage(server.url, cap) as storage:
-        yield storage
-
-
-def save(storage: Storage, name: str, content: bytes = b"content") -> str:
-    """Save a file."""
-    return storage.save(name, ContentFile(content))
-
-
-def read(storage: Storage, name: str) -> bytes:
-    """Read a file."""
-    with storage.open(name) as file:
-        return bytes(file.read())
-
-
-def fetch(url: str) -> bytes:
-    """Get a URL as any client does."""
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        data: bytes = answer.read()
-        return data
-
-
-# ------------------------------------------------------------------ acceptance
-
-
-@isolate_apps("tests")
-def test_tah_1_the_documented_settings_and_a_deep_upload_to(server: Tahoe, cap: str) -> None:
-    """TAH-1: the README's three settings and ``upload_to="a/b/c/"`` work as they stand there."""
-    with override_settings(
-        TAHOE_STORAGE_BASE_URL=server.url,
-        TAHOE_STORAGE_BASE_CAP=cap,
-        TAHOE_PUBLIC_BASE_URL=server.url,
-    ):
-        ts = TahoeStorage()
-
-        class Whatever(models.Model):
-            file = models.FileField(upload_to="a/b/c/", storage=ts)
-
-            class Meta:
-                app_label = "tests"
-
-        whatever = Whatever()
-        whatever.file.save("x.txt", ContentFile(b"content"), save=False)
-        assert whatever.file.name == "a/b/c/x.txt"
-        assert read(ts, "a/b/c/x.txt") == b"content"
-        assert ts.listdir("a/b") == (["c"], [])
-        assert fetch(whatever.file.url) == b"content"
-        ts.close()
-
-
-def test_tah_2_the_url_follows_the_content(storage: TahoeStorage) -> None:
-    """TAH-2: after deleting and saving other content, URL, size and bytes are the new file's."""
-    name = save(storage, "d/a.txt", b"one" * 100)
-    before = storage.url(name)
-    storage.delete(name)
-    assert save(storage, "d/a.txt", b"other" * 100) == name
-    assert storage.url(name) != before
-    assert storage.size(name) == 500
-    assert fetch(storage.url(name)) == b"other" * 100
-
-
-def test_tah_3_unreachable_node(caplog: pytest.LogCaptureFixture) -> None:
-    """TAH-3: nothing about a node that cannot be reached shows the capability."""
-    caplog.set_level(logging.DEBUG)
-    storage = TahoeStorage(f"http://127.0.0.1:{free_port()}/", CAP)
-    storage.retry = Retry(attempts=2, backoff=0.01)
-    attempts: list[Callable[[], Any]] = [
-        lambda: storage.exists("a.txt"),
-        lambda: storage.open("a.txt"),
-        lambda: storage.url("a.txt"),
-        lambda: save(storage, "d/a.txt"),
-        lambda: storage.listdir(""),
-        lambda: storage.delete("a.txt"),
-    ]
-    for attempt in attempts:
-        with pytest.raises(Unavailable) as caught:
-            attempt()
-        shown = "".join(traceback.format_exception(caught.value))
-        shown += repr(caught.value) + repr(pickle.loads(pickle.dumps(caught.value)).__dict__)
-        assert "refused" in shown.lower()
-        assert_hidden(CAP, shown)
-    assert_hidden(CAP, caplog.text)
-    assert "connectionpool" in caplog.text  # it had something to hide
-
-
-def test_what_works_is_logged_without_the_capability(
-    storage: TahoeStorage, cap: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The log of every request, which urllib3 keeps, shows no capability, of files neither."""
-    caplog.set_level(logging.DEBUG)
-    name = save(storage, "d/a.txt", b"content" * 10)
-    url = storage.url(name)
-    read(storage, name)
-    storage.delete(name)
-    storage.delete("d")
-    assert "DELETE" in caplog.text
-    assert_hidden(cap, caplog.text)
-    assert "URI:DIR2" not in unquote(caplog.text)
-    assert unquote(url).split("/")[4] not in unquote(caplog.text)
-
-
-def test_tah_4_deconstructs_to_nothing(server: Tahoe, cap: str) -> None:
-    """TAH-4: a storage made from settings takes nothing into a migration; a given cap neither."""
-    with override_settings(TAHOE_STORAGE_BASE_URL=server.url, TAHOE_STORAGE_BASE_CAP=cap):
-        path, args, kwargs = TahoeStorage().deconstruct()
-        assert (path, args, kwargs) == ("storages.backends.tahoe.TahoeStorage", [], {})
-        assert MigrationWriter.serialize(TahoeStorage())[0] == f"{path}()"
-        given = TahoeStorage(server.url, cap, base_url="http://h.example")
-        assert given.deconstruct()[2] == {
-            "tahoe_base_url": server.url,
-            "base_url": "http://h.example",
-        }
-        assert_hidden(cap, repr(given) + str(MigrationWriter.serialize(given)))
-
-
-def test_tah_5_names_count(storage: TahoeStorage) -> None:
-    """TAH-5: alternative names count from 1, before the extension, within ``max_length``."""
-    names = [save(storage, "d/name.ext") for _ in range(3)]
-    assert names == ["d/name.ext", "d/name_1.ext", "d/name_2.ext"]
-    storage.delete("d/name_1.ext")
-    assert save(storage, "d/name.ext") == "d/name_1.ext"
-    assert storage.get_available_name("d/name.ext") == "d/name_3.ext"
-    assert storage.get_available_name("d/free.ext") == "d/free.ext"
-    assert storage.get_available_name("missing/free.ext") == "missing/free.ext"
-    assert [save(storage, "no_extension") for _ in range(2)] == ["no_extension", "no_extension_1"]
-    save(storage, "12345.txt")
-    for expected in ("123_1.txt", "123_2.txt"):
-        assert storage.save("12345.txt", ContentFile(b"x"), max_length=9) == expected
-    assert storage.get_alternative_name("root", ".txt") == "root_1.txt"
-
-
-def test_tah_5_many_of_one_name(server: Tahoe, cap: str, storage: TahoeStorage) -> None:
-    """The next number is found in a listing, however many are taken."""
-    names = ["n.txt", *(f"n_{number}.txt" for number in range(1, 120))]
-    children = {name: ["filenode", {"ro_uri": "URI:LIT:pa"}] for name in names}
-    server.request("POST", server.path(cap) + "?t=set_children", json.dumps(children).encode())
-    assert save(storage, "n.txt") == "n_120.txt"
-
-
-def test_tah_6_names_that_are_not_ascii(server: Tahoe, cap: str, storage: TahoeStorage) -> None:
-    """TAH-6: names of any script work everywhere; composed and decomposed are one name."""
-    for name in ("ünïcödé/naïve - 文件.txt", "emoji 🎉/ß", "a%2Fb/100% ?#&=+;.txt", "...dots/..x"):
-        assert save(storage, name, name.encode()) == name
-        assert read(storage, name) == name.encode()
-        directory, _, base = name.rpartition("/")
-        assert storage.listdir(directory) == ([], [base])
-        assert fetch(storage.url(name)) == name.encode()
-        assert directory in server.describe(cap)[1]["children"]
-    composed, decomposed = (unicodedata.normalize(form, "é.txt") for form in ("NFC", "NFD"))
-    assert save(storage, decomposed, b"1") == decomposed
-    assert storage.exists(composed)
-    assert save(storage, composed, b"2") == unicodedata.normalize("NFC", "é_1.txt")
-    assert composed in storage.listdir("")[1]
-
-
-def test_names_that_are_the_gateway_s_words(storage: TahoeStorage) -> None:
-    """An error that quotes a name is not taken for what the name says."""
-    for words in (
-        "NotWriteableError",
-        "Files have no children",
-        "PUT to a directory",
-        "its parent is a file",
-        "a file was in the way",
-        "No such child",
-    ):
-        assert not storage.exists(words)
-        assert not storage.exists(f"{words}/{words}")
-        assert save(storage, f"{words}/{words}") == f"{words}/{words}"
-        assert save(storage, f"{words}/{words}") == f"{words}/{words}_1"
-        assert not storage.exists(f"{words}/{words}/{words}")
-        storage.delete(f"{words}/missing {words}")
-
-
-def test_tah_7_is_no_file_system_storage(storage: TahoeStorage) -> None:
-    """TAH-7: it is not taken for files on this machine; ``path`` says so."""
-    assert FileSystemStorage not in type(storage).__mro__
-    with pytest.raises(NotImplementedError):
-        storage.path("a.txt")
-
-
-# --------------------------------------------------------------------- options
-
-
-@pytest.mark.parametrize(
-    "cap",
-    [
-        "",
-        "secret-thing",
-        FILE,
-        FILE.replace("CHK", "DIR2-Verifier"),
-        CAP.replace("DIR2", "DIR2-Verifier"),
-        CAP.replace("DIR2", "SSK"),
-        CAP[:-1],
-        CAP + "/x",
-        "URI:LIT:krugs4y",
-    ],
-)
-def test_a_base_cap_that_is_no_directory_is_refused(cap: str) -> None:
-    """What is no directory's capability is refused when the storage is made, and is not shown."""
-    with pytest.raises(ImproperlyConfigured, match="TAHOE_STORAGE_BASE_CAP") as caught:
-        TahoeStorage("http://localhost:3456/", cap)
-    if cap:
-        assert_hidden(cap, "".join(traceback.format_exception(caught.value)))
-
-
-@pytest.mark.parametrize(
-    "cap",
-    [
-        CAP,
-        f" {CAP}\n",
-        CAP.replace("DIR2", "DIR2-RO"),
-        CAP.replace("DIR2", "DIR2-MDMF"),
-        CAP.replace("DIR2", "DIR2-MDMF-RO") + ":3:131073",
-        FILE.replace("CHK", "DIR2-CHK"),
-        "URI:DIR2-LIT:ge3dumj2mewdcotyfqydulbshj5x2lbm",
-    ],
-)
-def test_every_kind_of_directory_is_taken(cap: str) -> None:
-    """Any capability of a directory will do; white space around it does not matter."""
-    assert TahoeStorage("http://localhost:3456", cap).tahoe_base_cap == cap.strip()
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "why"),
-    [
-        ("tahoe_base_url", "localhost:3456", "http"),
-        ("tahoe_base_url", "ftp://localhost/", "http"),
-        ("tahoe_base_url", "http://", "host"),
-        ("tahoe_base_url", "http://user:hush@localhost/", "password"),
-        ("tahoe_base_url", f"http://localhost:3456/uri/{quote(CAP, safe='')}/", "capability"),
-        ("tahoe_base_url", f"http://localhost:3456/uri/{CAP}", "capability"),
-        ("base_url", f"http://localhost:3456/uri/{CAP}", "capability"),
-        ("base_url", "http://localhost:3456/?x=1", "alone"),
-        ("url_style", "other", "named"),
-    ],
-)
-def test_options_are_judged(option: str, value: str, why: str) -> None:
-    """An address or style that cannot work is refused, without showing what may be secret."""
-    given = {"tahoe_base_url": "http://localhost:3456/", "tahoe_base_cap": CAP, option: value}
-    with pytest.raises(OptionError, match=why) as caught:
-        TahoeStorage(**given)
-    shown = "".join(traceback.format_exception(caught.value))
-    assert_hidden(CAP, shown)
-    assert "hush" not in shown
-
-
-def test_settings_are_required() -> None:
-    """Without an address or a directory there is no storage."""
-    with pytest.raises(ImproperlyConfigured, match="TAHOE_STORAGE_BASE_URL"):
-        TahoeStorage()
-    with pytest.raises(ImproperlyConfigured, match="TAHOE_STORAGE_BASE_CAP"):
-        TahoeStorage("http://localhost:3456/")
-
-
-def test_check_about_the_public_address() -> None:
-    """W080: URLs that lead to the gateway which can write are worth a warning."""
-    (message,) = TahoeStorage("http://localhost:3456/", CAP).check("default")
-    assert message.id == "storages.W080"
-    assert_hidden(CAP, str(message))
-    assert not list(TahoeStorage("http://localhost:3456/", CAP, "http://h.example").check("x"))
+# Fixtures, which pytest looks for in the module of the tests that take them.
+server = tahoe_directory.server
+cap = tahoe_directory.cap
+storage = tahoe_directory.storage
 
 
 # ------------------------------------------------------------------------ URLs
@@ -565,9 +276,3 @@ def test_an_answer_that_is_no_listing_is_an_error(data: bytes) -> None:
     """An answer that breaks off, or is something else, is never taken for a short listing."""
     with pytest.raises(Corrupt):
         list(described(data, 3).children())
-
-
-def assert_hidden(cap: str, text: str) -> None:
-    """Neither a capability nor its key is in ``text``, percent-encoded or not."""
-    for form in {cap, quote(cap, safe=""), *(part for part in cap.split(":") if len(part) > 20)}:
-        assert form not in text
