@@ -1,9 +1,11 @@
-"""The mix-ins on the backends that have no static classes of their own."""
+"""The mix-ins on the backends that have no static classes of their own; a storage without them."""
 
 # mypy: disable-error-code="misc"
 # A static storage's options are constants where the backend's follow the settings.
 
 from __future__ import annotations
+
+from django.core.files.storage import InMemoryStorage
 
 from storages.backends.cloudfiles import CloudFilesStorage
 from storages.backends.database import DatabaseStorage
@@ -69,3 +71,10 @@ class StaticGridFS(StaticFilesMixin, GridFSStorage):
 
 class ManifestGridFS(ManifestStaticFilesMixin, GridFSStorage):
     """In MongoDB, with a manifest."""
+
+
+class Other(InMemoryStorage):
+    """Not ours."""
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -184,7 +184,7 @@ def test_on_servers(kind: str, tmp_path: Path) -> None:
 def test_other_storages(tmp_path: Path) -> None:
     """With another storage it refuses to run."""
     with (
-        configured("tests.static.test_run.Other", {}, tmp_path),
+        configured("tests.static.classes.Other", {}, tmp_path),
         pytest.raises(CommandError, match="needs a storage with one of the mix-ins"),
     ):
         call_command("syncstatic", interactive=False)

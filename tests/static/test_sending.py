@@ -1,201 +1,36 @@
-"""One run: what is skipped, in which order the rest is sent, what is said, what may go wrong."""
+"""One run: what is sent in which order and with which headers, what is said, what may go wrong."""
 
 from __future__ import annotations
 
 import io
 import threading
-import time
-import uuid
 from collections.abc import Iterator
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from django.core.files.storage import InMemoryStorage
 from django.core.management import CommandError, call_command
 
 from storages import events
-from storages.backends.s3 import S3StaticStorage, reading
-from storages.backends.sftp import SFTPStorage
-from storages.errors import OptionError, SourceChanged, Unavailable
-from storages.static import StaticFilesMixin, command, listing, uploading
+from storages.errors import SourceChanged, Unavailable
+from storages.static import uploading
 from storages.static.drafts import Draft
-from storages.static.run import current, outside
-from storages.testing.memory import MemoryStorage
 from tests.servers import shared
 from tests.servers.s3 import Moto
-from tests.static.classes import ManifestMemory, StaticDatabase, StaticMemory, StaticSFTP
+from tests.static import watched
+from tests.static.classes import ManifestMemory, StaticDatabase
 from tests.static.places import PLACES
 from tests.static.project import FILES, MANIFEST, Place, Project, configured, manifest_of
+from tests.static.watched import Watched
 
-HERE = "tests.static.test_run"
+HERE = "tests.static.test_sending"
 
-
-class Watched(ManifestMemory):
-    """It notes how many write at a time, and fails where it is told to."""
-
-    broken: tuple[str, ...] = ()
-    lock = threading.Lock()
-    writing = 0
-    most = 0
-
-    def _write(self, key: str, source: Any, *, overwrite: bool) -> None:
-        with self.lock:
-            Watched.writing += 1
-            Watched.most = max(Watched.most, Watched.writing)
-        time.sleep(0.005)
-        try:
-            if key in self.broken:
-                raise Unavailable("It broke.")
-            super()._write(key, source, overwrite=overwrite)
-        finally:
-            with self.lock:
-                Watched.writing -= 1
-
-
-def _in_memory() -> Place:
-    classes = "tests.static.classes.StaticMemory", f"{HERE}.Watched"
-    return Place(*classes, {"place": uuid.uuid4().hex, "workers": 3})
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project whose static files are kept in memory."""
-    Watched.most = 0
-    place = _in_memory()
-    yield Project(tmp_path, place)
-    place.storage().clear()
-
-
-@pytest.fixture
-def in_s3(tmp_path: Path) -> Iterator[Project]:
-    """A project whose static files go to a bucket."""
-    with PLACES["moto"]() as place:
-        yield Project(tmp_path, place)
-
-
-# ----------------------------------------------------------------- what is skipped
-
-
-def test_content_decides_where_the_listing_tells_it(in_s3: Project) -> None:
-    """A file that was only touched is not sent; one with older, other content of its size is."""
-    in_s3.collect()
-    for name, data in FILES.items():
-        in_s3.write(name, data, later=3600)
-    assert f"0 static files copied, {len(FILES)} unmodified" in in_s3.collect()
-    other = FILES["img/i.png"][::-1]
-    in_s3.write("img/i.png", other, later=-3600)
-    assert "1 static file copied" in in_s3.collect()
-    assert in_s3.stored()["img/i.png"] == other
-
-
-def test_size_and_time_decide_elsewhere(project: Project) -> None:
-    """Without a digest, a file is sent that has another size or is younger."""
-    project.collect()
-    project.write("img/i.png", FILES["img/i.png"][::-1], later=3600)
-    assert "1 static file copied" in project.collect()
-    project.write("img/i.png", b"of quite another size", later=-3600)
-    assert "1 static file copied" in project.collect()
-    project.write("img/i.png", b"OF QUITE ANOTHER SIZE", later=-3600)
-    assert "0 static files copied" in project.collect()
-
-
-def test_compressed(in_s3: Project) -> None:
-    """What S3 is sent compressed is compared as it is sent."""
-    options = {**in_s3.place.options, "gzip": True}
-    zipped = Project(in_s3.directory, Place(in_s3.place.plain, in_s3.place.manifest, options))
-    zipped.write("css/long.css", b"p { }" * 1000)
-    zipped.collect(manifest=True)
-    assert zipped.asked(manifest=True) == {"walk": 1}
-    zipped.write("css/long.css", b"b { }" * 1000)
-    assert "1 static file copied" in zipped.collect(manifest=True)
-
-
-def test_encrypted_by_the_bucket(in_s3: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where ETags turn out to be no MD5, since S3 encrypts with KMS, sizes and times decide."""
-    options = in_s3.place.options
-    client = shared(Moto).client()
-    client.put_bucket_encryption(
-        Bucket=options["bucket_name"],
-        ServerSideEncryptionConfiguration={
-            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
-        },
-    )
-    in_s3.collect()
-    client.close()
-    listed = reading.listed
-    monkeypatch.setattr(
-        reading, "listed", lambda *given: replace(listed(*given), checksum=f"md5:{'0' * 32}")
-    )
-    assert in_s3.asked() == {"walk": 1}
-    assert f"0 static files copied, {len(FILES)} unmodified" in in_s3.collect()
-    in_s3.write("css/b.css", FILES["css/b.css"][::-1], later=60)
-    assert "1 static file copied" in in_s3.collect()
-    # Without such encryption, another MD5 is another content.
-    monkeypatch.setattr(S3StaticStorage, "_head", lambda *_: {})
-    assert f"{len(FILES)} static files copied" in in_s3.collect()
-
-
-def test_made_again_when_lost(in_s3: Project) -> None:
-    """What has vanished from the store is sent again."""
-    in_s3.collect(manifest=True)
-    stored = in_s3.stored()
-    with in_s3.place.storage() as storage:
-        storage.delete_many([manifest_of(stored)["css/b.css"], "img/i.png", MANIFEST])
-    in_s3.collect(manifest=True)
-    assert in_s3.stored() == stored
-
-
-@pytest.mark.parametrize("kind", ["moto", "sftp", "memory"])
-def test_a_large_store(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where uploads are listed as well, only the directories of static files are looked into."""
-    with PLACES[kind]() if kind in PLACES else nullcontext(_in_memory()) as place:
-        project = Project(tmp_path, place)
-        for number in range(20):
-            project.put(f"uploads/{number % 5}/{number}.txt")
-        monkeypatch.setattr(listing, "MOST", 10)
-        project.collect(manifest=True)
-        stored = project.stored()
-        asked = project.asked(manifest=True)
-        assert asked["write"] == 0
-        # The directories of project.FILES, but two without files in them; some for the first look.
-        assert 6 <= asked["list"] <= 6 + 14
-        project.write("css/b.css", b"b { }", later=60)
-        project.write("new/n.txt", b"new")
-        assert "2 static files copied" in project.collect(manifest=True)
-        assert len(project.stored()) == len(stored) + 4
-        project.collect(clear=True)
-        assert project.stored() == {**FILES, "css/b.css": b"b { }", "new/n.txt": b"new"}
-
-
-class Vanishing(StaticMemory):
-    """Somebody else deletes what is in it while the command collects."""
-
-    def _list(self, prefix: str) -> Iterator[Any]:
-        """Tell nothing of the files: each is asked about."""
-        return (replace(entry, stat=None) for entry in super()._list(prefix))
-
-    def post_process(self, paths: Any, **_: Any) -> Iterator[Any]:
-        """Save a file as a project's own class may."""
-        assert paths
-        self._save("made.txt", ContentFile(b"made"))
-        with outside():
-            self.delete("made.txt")
-        yield from ()
-
-
-def test_deleted_by_another_meanwhile(project: Project) -> None:
-    """What has gone since the listing is sent again."""
-    project.put("made.txt", b"made")
-    with configured(f"{HERE}.Vanishing", project.place.options, project.directory):
-        call_command("collectstatic", interactive=False, verbosity=0)
-    assert project.stored() == {**FILES, "made.txt": b"made"}
+# Fixtures, which pytest looks for in the module of the tests that take them.
+project = watched.project
+in_s3 = watched.in_s3
 
 
 # -------------------------------------------------------------------- what is sent
@@ -463,88 +298,3 @@ def test_cache_control_in_swift(tmp_path: Path) -> None:
         with place.storage() as storage:
             assert storage._head(name).headers["Cache-Control"].endswith("immutable")
             assert storage._head("css/a.css").headers["Cache-Control"] == "public, max-age=60"
-
-
-# -------------------------------------------------------------- outside of a run
-
-
-def test_an_ordinary_storage_at_other_times() -> None:
-    """Saving replaces at once, deleting deletes."""
-    storage = StaticMemory(place=uuid.uuid4().hex)
-    assert storage.save("a.txt", ContentFile(b"one")) == "a.txt"
-    assert storage.save("a.txt", ContentFile(b"two")) == "a.txt"
-    with storage.open("a.txt") as file:
-        assert file.read() == b"two"
-    storage.delete("a.txt")
-    assert not storage.exists("a.txt")
-    assert current(storage) is None
-
-
-def test_other_threads_during_a_run(project: Project) -> None:
-    """What another thread asks the storage meanwhile is asked of the store."""
-    seen = []
-
-    class Curious(StaticMemory):
-        def _upload(self, key: str, source: Any) -> None:
-            super()._upload(key, source)
-            seen.append(self.exists(key))
-
-        def delete(self, name: str) -> None:
-            def ask() -> None:
-                seen.append(self.exists("css/a.css"))
-
-            thread = threading.Thread(target=ask)
-            thread.start()
-            thread.join()
-            super().delete(name)
-
-    with configured("tests.static.classes.StaticMemory", project.place.options, project.directory):
-        from django.core.files.storage import storages
-
-        instances: Any = storages
-        instances._storages["staticfiles"] = Curious(**project.place.options)
-        Curious(**project.place.options).save("img/i.png", ContentFile(b"another"))
-        call_command("collectstatic", interactive=False, verbosity=0)
-    assert seen == [False, *[True] * len(FILES)]
-
-
-def test_other_storages_are_left_alone(project: Project) -> None:
-    """Django's command does with other storages what it always did, also with ours loaded."""
-    command.attend()
-    before = collectstatic.Command.collect
-    command.attend()
-    assert collectstatic.Command.collect is before
-    with configured("tests.static.test_run.Other", {}, project.directory) as storage:
-        call_command("collectstatic", interactive=False, verbosity=0)
-        assert storage.exists("css/a.css")
-        storage.delete("css/a.css")
-
-
-class Other(InMemoryStorage):
-    """Not ours."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-def test_urls() -> None:
-    """URLs begin with STATIC_URL, whatever the settings for uploads say, unless told otherwise."""
-
-    class Based(StaticFilesMixin, SFTPStorage):
-        base_url = "https://cdn.example/"
-
-    assert StaticSFTP(host="h").url("a b.css") == "/static/a%20b.css"
-    given = StaticSFTP(host="h", base_url="https://x.example/")
-    assert given.url("a.css") == "https://x.example/a.css"
-    assert Based(host="h").url("a.css") == "https://cdn.example/a.css"
-
-
-def test_options() -> None:
-    """The mix-ins' options are options like all others."""
-    with pytest.raises(OptionError, match="workers"):
-        StaticMemory(workers=0)
-    with pytest.raises(OptionError, match="Did you mean 'cache_control'"):
-        StaticMemory(cache_contro="x")
-    assert StaticMemory(workers=2).deconstruct()[2] == {"workers": 2}
-    assert MemoryStorage().save("a", ContentFile(b"")) == "a"
-    MemoryStorage().clear()
