@@ -22,7 +22,7 @@ from storages.backends.s3.faults import (
     translated,
 )
 from storages.backends.s3.headers import S3Headers
-from storages.errors import NotFound, PermissionDenied
+from storages.errors import Corrupt, NotFound, PermissionDenied
 from storages.libraries import library
 from storages.retry import repeat
 from storages.told import understood
@@ -43,6 +43,8 @@ _READING = (
 )
 #: Bytes.
 LONGEST_KEY = 1024
+#: How botocore begins its RuntimeError for a time that cannot be.
+_NO_TIME = "Unable to calculate correct timezone offset"
 _FIRST_REGIONS = {"us-east-1", "aws-global", None}
 
 
@@ -164,6 +166,10 @@ class S3Requests(S3Headers):
                 if attempt > 1 or code_of(error) not in EXPIRED or self.access_key:
                     raise
                 clients.forget(self)
+            except RuntimeError as error:
+                if not str(error).startswith(_NO_TIME):
+                    raise
+                raise Corrupt("The server's answer has a time that cannot be.") from error
             if start is not None:
                 body.seek(start)
         raise AssertionError("unreachable")
