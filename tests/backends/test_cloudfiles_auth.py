@@ -13,31 +13,16 @@ from django.core.files.base import ContentFile
 
 from storages.backends.cloudfiles import CloudFilesStorage, accounts
 from storages.errors import OptionError, PermissionDenied, StorageError, Unavailable
-from tests.backends.cloudfiles import Make, Wire, making, read
-from tests.servers import shared
+from tests.backends import cloudfiles
+from tests.backends.cloudfiles import Make, Wire, read
 from tests.servers.http import Reply, Request, ScriptedServer
 from tests.servers.process import free_port
 from tests.servers.rackspace import KEY, PROJECT, USER, Rackspace
 from tests.servers.swift import Swift
 
-
-@pytest.fixture
-def server() -> Swift:
-    """The server."""
-    return shared(Swift)
-
-
-@pytest.fixture
-def container(server: Swift) -> str:
-    """A new container."""
-    return server.new_container()
-
-
-@pytest.fixture
-def make(container: str) -> Iterator[Make]:
-    """Makes storages of the new container."""
-    with making(container) as make:
-        yield make
+server = cloudfiles.server
+container = cloudfiles.container
+make = cloudfiles.make
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from storages.errors import (
     TooLarge,
     Unavailable,
 )
+from tests.backends import cloudfiles
 from tests.backends.cloudfiles import Eager, Make, MiB, Wire, making, options, read
-from tests.servers import shared
 from tests.servers.s3proxy import Fault
 from tests.servers.swift import Swift
 
@@ -35,17 +35,8 @@ LOST = Fault(lose=True)
 BUSY = Fault(status=503, headers={"Retry-After": "0"})
 
 
-@pytest.fixture
-def server() -> Swift:
-    """The server."""
-    return shared(Swift)
-
-
-@pytest.fixture
-def wire(server: Swift) -> Iterator[Wire]:
-    """What lets things go wrong."""
-    with Wire(server.port) as wire:
-        yield wire
+server = cloudfiles.server
+wire = cloudfiles.wire
 
 
 @pytest.fixture

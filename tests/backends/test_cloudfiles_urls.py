@@ -16,18 +16,15 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 
 from storages.backends.cloudfiles import urls
+from tests.backends import cloudfiles
 from tests.backends.cloudfiles import Make, making
-from tests.servers import shared
 from tests.servers.rackspace import KEY, USER, Published, Rackspace
 from tests.servers.swift import Swift
 
 SIGNING_KEY = "a-key-of-the-container"
 
 
-@pytest.fixture
-def server() -> Swift:
-    """The server."""
-    return shared(Swift)
+server = cloudfiles.server
 
 
 @pytest.fixture

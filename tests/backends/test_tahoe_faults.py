@@ -18,8 +18,8 @@ from storages.backends.tahoe import TahoeStorage
 from storages.backends.tahoe.reading import PROBLEM
 from storages.errors import Corrupt, PermissionDenied, Timeout, Unavailable
 from storages.retry import deadline
+from tests.backends import tahoe_directory
 from tests.backends.tahoe_gateway import patient, read, save
-from tests.servers import shared
 from tests.servers.tahoe import Grid, Tahoe, TahoeNode
 
 MiB = 1024 * 1024
@@ -33,16 +33,8 @@ class FullTahoe(Tahoe):
     reserved: ClassVar[str] = "1000T"
 
 
-@pytest.fixture
-def server() -> Tahoe:
-    """The gateway."""
-    return shared(Tahoe)
-
-
-@pytest.fixture
-def cap(server: Tahoe) -> str:
-    """A directory."""
-    return server.new_directory()
+server = tahoe_directory.server
+cap = tahoe_directory.cap
 
 
 @pytest.fixture

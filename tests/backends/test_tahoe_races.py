@@ -17,22 +17,13 @@ from storages.errors import DirectoryNotEmpty, NotFound, Timeout
 from storages.retry import deadline
 from storages.testing.processes import run_processes
 from storages.testing.threads import run_threads
+from tests.backends import tahoe_directory
 from tests.backends.tahoe_gateway import Between, patient, read, save
-from tests.servers import shared
 from tests.servers.http import Reply, Request
 from tests.servers.tahoe import Tahoe
 
-
-@pytest.fixture
-def server() -> Tahoe:
-    """The gateway."""
-    return shared(Tahoe)
-
-
-@pytest.fixture
-def cap(server: Tahoe) -> str:
-    """A directory."""
-    return server.new_directory()
+server = tahoe_directory.server
+cap = tahoe_directory.cap
 
 
 @pytest.fixture
