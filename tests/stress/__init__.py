@@ -18,9 +18,10 @@ class Less(ContractCase):
 class Networked(Less):
     """The same where each operation is a request or several.
 
-    In full, 200 rounds of each race: threads and processes share them.
+    In full, 200 rounds of each race: threads and processes share them; and 60 long histories.
     """
 
     race_rounds = 100 if ContractCase.full else 2
     leak_operations = 10_000 if ContractCase.full else 40
     fuzz_examples = 200 if ContractCase.full else 3
+    model_examples = 3

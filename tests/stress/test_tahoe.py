@@ -16,3 +16,4 @@ class TahoeStress(Less, TahoePlace, StressContract, unittest.TestCase):
     # Each takes the gateway 10 to 60 ms, most of it computing.
     leak_operations = 10_000 if StressContract.full else 24
     race_rounds = 20 if StressContract.full else 2
+    model_examples = 3
