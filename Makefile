@@ -39,7 +39,7 @@ faults:
 	@$(PYTHON) tools/debian.py
 	@$(PYTHON) tools/environment.py dev $(servers)
 	@$(PYTHON) tools/npm.py $(npm_servers)
-	@STORAGES_STRESS=full $(run) -m pytest --numprocesses $(JOBS) --dist loadfile tests/faults tests/fuzz tests/stress $(ARGS)
+	@STORAGES_STRESS=full $(run) -m pytest --numprocesses $(JOBS) --dist worksteal tests/faults tests/fuzz tests/stress $(ARGS)
 
 guarantees:
 	@$(PYTHON) tools/debian.py
