@@ -91,6 +91,24 @@ def test_a_manifest_of_which_nothing_is_known_keeps_its_segments(
     assert "is not known" in caplog.text
 
 
+def test_a_manifest_that_is_there_unseen_keeps_its_segments(
+    storage: CloudFilesStorage, wire: Wire, segments: Segments
+) -> None:
+    """It was stored, its answer was lost, and then nobody tells whose it is: the file is whole."""
+    wire.on("PUT manifest a.bin", LOST)
+    first = wire.rule
+    wire.on("HEAD a.bin", *[CUT] * 40)
+    then = wire.rule
+    wire.rule = lambda what: first(what) or (then(what) if wire.faults else None)
+    with pytest.raises(Unavailable):
+        save(storage, "a.bin", DATA)
+    assert wire.faults[0] == LOST
+    assert CUT in wire.faults
+    wire.rule = lambda _: None
+    assert len(segments()) == 3
+    assert read(storage, "a.bin") == DATA
+
+
 def test_a_manifest_whose_answers_are_lost_is_found_to_be_stored(
     storage: CloudFilesStorage, wire: Wire, segments: Segments
 ) -> None:

@@ -13,6 +13,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -192,7 +193,8 @@ class _Upload:
             try:
                 put()
             except AlreadyExists:
-                # The first request may have been obeyed, though its answer never came.
+                # The first request may have been obeyed, though its answer never came. Who cannot
+                # be told stays in doubt: without its segments the file would be damaged.
                 if not (doubt and self.is_stored(etag)):
                     self.doubtful = False
                     raise
@@ -204,20 +206,24 @@ class _Upload:
         try:
             retry.repeat(self.storage.retry, attempt)
         except Unavailable:
-            if not (self.doubtful and self.is_stored(etag)):
+            stored = False
+            with suppress(StorageError):
+                stored = self.doubtful and self.is_stored(etag)
+            if not stored:
                 raise
 
     def is_stored(self, etag: str) -> bool:
         """Tell whether the file is the one that was to be stored.
 
-        Another file of the same content, with segments of its own, has the same ETag.
+        Another file of the same content, with segments of its own, has the same ETag. Raises what
+        keeps the server from telling.
         """
         try:
             if self.storage._head(self.key).etag != etag:
                 return False
-            stored = list(_of_manifest(self.storage, self.key))
-        except StorageError:
+        except NotFound:
             return False
+        stored = list(_of_manifest(self.storage, self.key))
         return stored == [segment["path"] for segment in self.segments]
 
 

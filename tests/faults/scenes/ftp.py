@@ -20,7 +20,8 @@ from tests.servers.process import HOST
 
 __all__ = ["PureFtpdScene", "TLSScene", "VsftpdScene"]
 
-_PORTS = 10
+#: A session whose client is gone may keep one for a while, and vsftpd tries only some of them.
+_PORTS = 60
 
 _CLEAR = "vsftpd tells no checksum (HASH, XSHA256), and FTP in the clear has none."
 _LOCK = Declared(
