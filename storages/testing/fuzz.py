@@ -161,7 +161,8 @@ class FuzzContract(MethodsCase):
             self.not_applicable("the storage tries nothing again: it is on no network")
         examples = 20 * self.model_examples if self.full else 2
         with interrupted(self.storage, 7) as fired:
-            run_model(self, examples, steps=60 if self.full else 25, derandomize=not self.full)
+            steps = 60 if self.full else 25
+            run_model(self, examples, steps=steps, derandomize=not self.full, unanswered=True)
         self.assertGreater(sum(fired.values()), 5)
 
     def test_O02_long_random_histories(self) -> None:
