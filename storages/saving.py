@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -31,6 +32,8 @@ __all__ = ["SavingStorage"]
 
 # Django draws seven random characters; so many of them taken in a row means that the store lies.
 _MOST_NAMES = 100
+#: By so much a store's clock may be wrong: some take a local time for that of Greenwich.
+_CLOSE = timedelta(days=1)
 
 
 @dataclass
@@ -150,6 +153,7 @@ class SavingStorage(Hooks, Storage):
 
     def _put(self, key: str, source: Source, *, overwrite: bool) -> None:
         attempts = 0
+        began = datetime.now(timezone.utc)
 
         def write() -> None:
             nonlocal attempts
@@ -166,13 +170,19 @@ class SavingStorage(Hooks, Storage):
         else:
             return
         # A repeated create may meet its own first attempt, whose answer was lost.
-        if not self._holds(key, source):
+        if not self._holds(key, source, since=began):
             raise taken
 
-    def _holds(self, key: str, source: Source) -> bool:
-        """Tell whether the file's content is what ``source`` has."""
+    def _holds(self, key: str, source: Source, *, since: datetime | None = None) -> bool:
+        """Tell whether the file's content is what ``source`` has.
+
+        False for a file that is older than ``since``, where the store tells and it is not close.
+        """
         raw = RangeReader(self, key, self._open_reader(key))
         with io.BufferedReader(raw) as stored:
+            modified = raw.stat.modified
+            if since is not None and modified is not None and modified < since - _CLOSE:
+                return False
             if raw.stat.size != source.size:
                 return False
             return all(stored.read(len(chunk)) == chunk for chunk in source.chunks())

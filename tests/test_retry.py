@@ -6,13 +6,14 @@ import contextlib
 import io
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 
 import storages
-from storages import events, retry
+from storages import events, retry, saving
 from storages.base import Entry, Reader, RemoteStorage, Stat
 from storages.errors import AlreadyExists, Corrupt, NotFound, PermissionDenied, Timeout, Unavailable
 from storages.retry import Retry, deadline
@@ -120,6 +121,21 @@ def test_a_repeated_create_that_meets_anothers_file_takes_another_name(storage: 
     assert name != "file"
     with storage.open("file") as file:
         assert file.size == 100
+
+
+def test_a_repeated_create_that_meets_an_old_file_of_that_content_takes_another_name(
+    storage: Flaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there before: shared, deleting one of the two would be deleting both."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(days=2)
+
+    monkeypatch.setattr(saving, "datetime", Later)
+    storage.plan["before write"] = [Unavailable()]
+    assert storage.save("file", ContentFile(b"0123456789" * 10)) != "file"
 
 
 def test_an_overwrite_is_repeated_from_the_start(storage: Flaky) -> None:

@@ -95,11 +95,18 @@ class StorageMachine(RuleBasedStateMachine):
         expected = self.case.expected_name(wanted, content)
         taken = expected in self.files
         if self.case.same_name == "alternative" and taken:
-            assert name not in self.files, f"{name} was taken"
-            assert name != expected
+            self.is_free_or_its_own(name, content)
+            assert name != expected or self.unanswered
         else:
             assert name == expected
         self.files[name] = content
+
+    def is_free_or_its_own(self, name: str, content: bytes) -> None:
+        """Require that nothing had that name which has just been created."""
+        if name in self.files:
+            # Who asks again, and finds what was to be created, has to take it for its own.
+            assert self.unanswered, f"{name} was taken"
+            assert self.files[name] == content, f"{name} was taken"
 
     # Rules ------------------------------------------------------------------------------------
 
@@ -242,10 +249,8 @@ class StorageMachine(RuleBasedStateMachine):
             assert not overwrite
             assert target in self.files
             return
-        if not overwrite and target in self.files:
-            # Whoever asks again and finds what was to be created has to take it for its own.
-            assert self.unanswered
-            assert self.files[target] == self.files[source]
+        if not overwrite:
+            self.is_free_or_its_own(target, self.files[source])
         self.files[target] = self.files[source]
         if move and source != target:
             del self.files[source]
