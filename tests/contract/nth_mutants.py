@@ -19,7 +19,7 @@ from tests.contract.mutants import found_by
 class TakesAnythingForItsOwn(MemoryStorage):
     """Takes whatever has the name, when it tries again, for what it has written itself."""
 
-    def _holds(self, key: str, source: Source) -> bool:
+    def _holds(self, key: str, source: Source, *, since: Any = None) -> bool:
         return True
 
 
@@ -27,7 +27,7 @@ class TakesAnythingForItsOwn(MemoryStorage):
 class InventsTwins(MemoryStorage):
     """Saves a second time under another name when the answer to the first was lost."""
 
-    def _holds(self, key: str, source: Source) -> bool:
+    def _holds(self, key: str, source: Source, *, since: Any = None) -> bool:
         return False
 
 
