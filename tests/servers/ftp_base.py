@@ -25,11 +25,12 @@ _numbers = itertools.count(1)
 
 def _processes() -> Iterator[tuple[int, int, int]]:
     """Each process that has not ended, its parent, and the leader of its session."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    # Only names: what looks for more meets processes that end meanwhile.
+    for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            state, parent, _, leader = path.read_text().rpartition(")")[2].split()[:4]
+            state, parent, _, leader = (path / "stat").read_text().rpartition(")")[2].split()[:4]
             if state not in "ZX":
-                yield int(path.parent.name), int(parent), int(leader)
+                yield int(path.name), int(parent), int(leader)
 
 
 def family(pid: int) -> list[int]:
