@@ -92,17 +92,23 @@ def test_a_server_sends_as_much_as_was_announced() -> None:
     os.truncate(file, 100_000)
     with pytest.raises(Corrupt):
         list(shorter)
-    shorter.close()
+    with pytest.raises(Corrupt):
+        shorter.close()
 
 
-@pytest.mark.parametrize("left", [0, 100_000])
-@pytest.mark.parametrize("meanwhile", [True, False])
-def test_a_server_that_sends_a_file_by_itself_notices_its_end(left: int, meanwhile: bool) -> None:
-    """``socket.sendfile`` does not: it would go on with the next answer on the same connection."""
+@pytest.mark.parametrize("left", [0, 1, 100_000])
+@pytest.mark.parametrize("when", ["before", "asked", "meanwhile"])
+def test_a_server_that_sends_a_file_by_itself_notices_its_end(left: int, when: str) -> None:
+    """``socket.sendfile`` does not: it would go on with the next answer on the same connection.
+
+    Not even when it finds the file empty that had a descriptor and a length: closing it tells.
+    """
     path = put("disk", "w.bin", LARGE)
     result: Any = WSGIHandler()(environ(path, **{"wsgi.file_wrapper": Sent}), lambda *_: None)
     name = storages["disk"].path("w.bin")
-    if not meanwhile:
+    if when == "asked":
+        assert result.file.fileno() >= 0
+    if when != "meanwhile":
         os.truncate(name, left)
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
@@ -116,12 +122,27 @@ def test_a_server_that_sends_a_file_by_itself_notices_its_end(left: int, meanwhi
             return count
 
         counted = pool.submit(taken)
-        try:
-            with pytest.raises(Corrupt):
+        with pytest.raises(Corrupt, match="bytes early"):
+            try:
                 ours.sendfile(result.file, offset=0, count=len(LARGE))
-        finally:
-            ours.close()
+            finally:
+                ours.close()
+                result.close()
         assert counted.result() < len(LARGE)
+    with pytest.raises(ValueError, match="closed file"):
+        result.file.fileno()
+
+
+def test_a_file_that_has_been_sent_may_become_shorter() -> None:
+    """Its client has it: nothing is wrong with the connection."""
+    path = put("disk", "w.bin", LARGE)
+    result: Any = WSGIHandler()(environ(path, **{"wsgi.file_wrapper": Sent}), lambda *_: None)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        counted = pool.submit(lambda: len(theirs.recv(len(LARGE), socket.MSG_WAITALL)))
+        assert ours.sendfile(result.file, offset=0, count=len(LARGE)) == len(LARGE)
+        assert counted.result() == len(LARGE)
+    os.truncate(storages["disk"].path("w.bin"), 0)
     result.close()
 
 

@@ -81,12 +81,12 @@ class _Handle:
         self._size = size
         self._is_whole = False
         self._close: Callable[[], object] | None = None
-        self.tell, self.seekable = file.tell, file.seekable
+        self.tell, self.seek, self.seekable = file.tell, file.seek, file.seekable
 
     def fileno(self) -> int:
         """Return the descriptor, unless there is less than was announced: then read, and fail.
 
-        Servers ask up to three times before they send; that it became shorter meanwhile, ``seek``
+        Servers ask up to three times before they send; that it became shorter meanwhile, ``close``
         finds.
         """
         descriptor = self._file.fileno()
@@ -94,15 +94,6 @@ class _Handle:
             raise io.UnsupportedOperation("The file is shorter than it was.")
         self._is_whole = True
         return descriptor
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move, as ``socket.sendfile`` does in the end, which does not mind that bytes are missing.
-
-        The server would keep the connection, and the next answer pass for the rest of this one.
-        """
-        if (size := os.fstat(self._file.fileno()).st_size) < self._size:
-            raise Corrupt(f"The file ended {self._size - size} bytes early.")
-        return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
         """Read as the file does, and as many bytes as were announced, whatever has become of it."""
@@ -114,7 +105,12 @@ class _Handle:
 
     @property
     def close(self) -> Callable[[], None]:
-        """Django sets this to the response's own, which closes the file."""
+        """Django sets this to the response's own, which closes the file.
+
+        Raises :exc:`~storages.errors.Corrupt` where bytes are missing, which ``socket.sendfile``
+        does not mind: the server would keep the connection, and the next answer pass for the rest
+        of this one.
+        """
         return self._closed
 
     @close.setter
@@ -124,8 +120,22 @@ class _Handle:
     def _closed(self) -> None:
         # Let go at once: a response that holds itself waits for the garbage collector.
         close, self._close = self._close, None
-        if close is not None:
-            close()
+        if close is None:
+            return
+        missing = self._missing()
+        close()
+        if missing:
+            raise Corrupt(f"The file ended {missing} bytes early.")
+
+    def _missing(self) -> int:
+        """Return how many bytes were announced and could not be sent, as far as can be told.
+
+        A file that has been sent stands behind what was; ``socket.sendfile`` leaves it where it was
+        if it was empty.
+        """
+        if self._file.closed or self._file.tell() >= self._size:
+            return 0
+        return max(0, self._size - os.fstat(self._file.fileno()).st_size)
 
 
 def answer(request: HttpRequest, wish: Wish) -> HttpResponseBase:
