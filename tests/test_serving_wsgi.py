@@ -121,13 +121,16 @@ def test_a_server_that_sends_a_file_by_itself_notices_its_end(left: int, when: s
                 count += len(block)
             return count
 
-        counted = pool.submit(taken)
-        with pytest.raises(Corrupt, match="bytes early"):
+        def send() -> None:
             try:
                 ours.sendfile(result.file, offset=0, count=len(LARGE))
             finally:
                 ours.close()
                 result.close()
+
+        counted = pool.submit(taken)
+        with pytest.raises(Corrupt, match="bytes early"):
+            send()
         assert counted.result() < len(LARGE)
     with pytest.raises(ValueError, match="closed file"):
         result.file.fileno()
