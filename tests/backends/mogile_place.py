@@ -15,7 +15,6 @@ from storages.retry import Retry
 from tests.servers import shared
 from tests.servers.http import Reply, Request, ScriptedServer
 from tests.servers.mogile import MogileFS
-from tests.servers.mogile_tracker.wire import RefusedError
 from tests.servers.process import HOST, Server
 
 if TYPE_CHECKING:
@@ -122,13 +121,7 @@ class Place:
 
     def keys(self) -> list[str]:
         """The first 1,000 keys, private ones as well, asked past the storage."""
-        try:
-            told = self.cluster.ask("list_keys", domain=self.domain)
-        except RefusedError as error:
-            if error.code != "none_match":
-                raise
-            return []
-        return [told[f"key_{n}"] for n in range(1, int(told["key_count"]) + 1)]
+        return self.cluster.keys(self.domain)
 
 
 def read(storage: MogileFSStorage, name: str = "a.bin") -> bytes:

@@ -16,7 +16,6 @@ from tests.faults.proxy import Fault, TCPProxy
 from tests.faults.transfers import ATTEMPTS, OLD, TIMEOUT
 from tests.servers import shared
 from tests.servers.mogile import MogileFS
-from tests.servers.mogile_tracker.wire import RefusedError
 from tests.servers.process import HOST
 
 #: What is there before: a file that nobody is about to change, and one to be replaced.
@@ -141,7 +140,7 @@ class MogileScene:
         """Every key of the domain, those of uploads that have no name yet too."""
         self.cluster.settle()
         found = {}
-        for key in self._keys():
+        for key in self.cluster.keys(self.domain):
             copies = self.cluster.replicas(self.domain, key).values()
             (found[key],) = {path.read_bytes() for path in copies}
         return found
@@ -150,14 +149,7 @@ class MogileScene:
         """How many files on the nodes' disks no key of this domain leads to."""
         known = {
             path
-            for key in self._keys()
+            for key in self.cluster.keys(self.domain)
             for path in self.cluster.replicas(self.domain, key).values()
         }
         return len(set(self.cluster.stored()) - known)
-
-    def _keys(self) -> list[str]:
-        try:
-            told = self.cluster.ask("list_keys", domain=self.domain)
-        except RefusedError:
-            return []
-        return [told[f"key_{number}"] for number in range(1, int(told["key_count"]) + 1)]

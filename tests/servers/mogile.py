@@ -264,6 +264,16 @@ class MogileFS(MogileTracker):
         """How often each command has come, to either, since ``clear``."""
         return self.counts() + self.second.counts()
 
+    def keys(self, domain: str) -> list[str]:
+        """The first 1,000 keys of a domain, those of uploads that have no name yet too."""
+        try:
+            told = self.ask("list_keys", domain=domain)
+        except wire.RefusedError as error:
+            if error.code != "none_match":
+                raise
+            return []
+        return [told[f"key_{number}"] for number in range(1, int(told["key_count"]) + 1)]
+
     def devices(self, domain: str, key: str) -> list[int]:
         """The devices that have a file, by the trackers' knowledge."""
         found = self.ask("file_info", domain=domain, key=key, devices=1)

@@ -11,7 +11,6 @@ from storages.staging import is_temporary
 from tests.faults.scenes.patience import Patient
 from tests.servers import shared
 from tests.servers.mogile import MogileFS
-from tests.servers.mogile_tracker.wire import RefusedError
 from tests.servers.process import HOST, Server
 
 __all__ = ["ClusterScene"]
@@ -82,25 +81,20 @@ class ClusterScene(Patient):
     def stored(self) -> dict[str, bytes]:
         """What the keys of users lead to on the nodes' disks."""
         self.server.settle()
-        return {key: self._held(key) for key in self._keys() if not is_temporary(key)}
+        return {
+            key: self._held(key) for key in self.server.keys(self.domain) if not is_temporary(key)
+        }
 
     def _held(self, key: str) -> bytes:
         copies = self.server.replicas(self.domain, key).values()
         (content,) = {path.read_bytes() for path in copies}
         return content
 
-    def _keys(self) -> list[str]:
-        try:
-            told = self.server.ask("list_keys", domain=self.domain)
-        except RefusedError:
-            return []
-        return [told[f"key_{number}"] for number in range(1, int(told["key_count"]) + 1)]
-
     def orphans(self) -> int:
         """How many uploads have not got their name."""
-        return sum(is_temporary(key) for key in self._keys())
+        return sum(is_temporary(key) for key in self.server.keys(self.domain))
 
     def sweep(self) -> None:
         """Delete them."""
-        for key in filter(is_temporary, self._keys()):
+        for key in filter(is_temporary, self.server.keys(self.domain)):
             self.server.ask("delete", domain=self.domain, key=key)
