@@ -146,7 +146,12 @@ def test_what_is_told() -> None:
         lines,
         check,
         quick=300,
-        known=["key_count=9999999999999999999", "paths=9999999999999999999", "&callid=1&%ff=%ff"],
+        known=[
+            "key_count=9999999999999999999",
+            "paths=9999999999999999999",
+            "&callid=1&%ff=%ff",
+            "key_1=a&key_2d%2b",
+        ],
         share=0.3,
     )
 

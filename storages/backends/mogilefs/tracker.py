@@ -215,7 +215,7 @@ def _leaves_it_usable(error: BaseException) -> bool:
 
 def _encoded(arguments: Mapping[str, Any]) -> str:
     return "&".join(
-        f"{name}={quote_plus(str(value), errors='surrogateescape')}"
+        f"{quote_plus(name)}={quote_plus(str(value), errors='surrogateescape')}"
         for name, value in arguments.items()
         if value is not None
     )
