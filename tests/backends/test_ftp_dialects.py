@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 
 from storages.backends.ftp import FTPStorage, inquiry
 from storages.errors import (
+    AlreadyExists,
     IsADirectory,
     NotADirectory,
     NotFound,
@@ -281,3 +282,21 @@ def test_a_client_without_a_lock_on_a_server_that_does_not_replace() -> None:
     with served(MLST, scripts={"RNTO": rename}) as (server, storage):
         name = storage.save("a.txt", ContentFile(b"ours"))
         assert server.files == {b"/": None, b"/a.txt": b"theirs", f"/{name}".encode(): b"ours"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_file_that_is_deleted_while_it_is_moved(*, overwrite: bool, there: bool) -> None:
+    """Between RNFR and RNTO: it is not found, whatever the server calls that."""
+
+    def rename(session: Session, argument: str) -> str:
+        session.files.pop(b"/a.txt", None)
+        if there:
+            session.server.put("/b.txt", b"theirs")
+        return "550 Rename failed."
+
+    with served(MLST, scripts={"RNTO": rename}) as (server, storage):
+        server.put("/a.txt", b"1")
+        with pytest.raises(AlreadyExists if there and not overwrite else NotFound):
+            storage.move("a.txt", "b.txt", overwrite=overwrite)
+        assert server.files == {b"/": None, **({b"/b.txt": b"theirs"} if there else {})}

@@ -114,17 +114,31 @@ def _rename(  # noqa: PLR0913 - all of it decides
         if not _is_done(storage, ftp, path, target):
             raise
         return
-    if reply.is_positive:
-        return
+    if not reply.is_positive:
+        _rename_otherwise(ftp, path, target, reply, lock, overwrite=overwrite)
+
+
+def _rename_otherwise(  # noqa: PLR0913 - likewise
+    ftp: Connection,
+    path: str,
+    target: str,
+    refused: Reply,
+    lock: Lock | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Take the steps that a server wants first; or raise why it has refused to rename."""
     kind = kind_of(ftp, target)
     if kind == "dir":
         raise IsADirectory
     if kind == "file" and not overwrite:
         raise AlreadyExists  # made by a client that does not know the lock
+    if kind_of(ftp, path) is None:
+        raise NotFound  # deleted between the two commands
     if kind == "file":
-        _replace(ftp, path, target, reply)
+        _replace(ftp, path, target, refused)
     elif lock is not None or not _rename_into_new(ftp, path, target):
-        raise refusal(reply, target, unknown=StorageError)
+        raise refusal(refused, target, unknown=StorageError)
 
 
 def _rename_into_new(ftp: Connection, path: str, target: str) -> bool:
