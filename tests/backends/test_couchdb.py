@@ -89,6 +89,16 @@ def test_a_name_may_begin_with_an_underscore(storage: Storage, name: str) -> Non
     assert storage.listdir("") == ([], ["other"])
 
 
+def test_the_last_names_of_all_are_listed(storage: Storage) -> None:
+    """A listing needs an end, and the end of Unicode is no name's: each of these is one."""
+    last = ["\U0010fffd", "\U0010ffff", "\U0010ffffx", "\U0010ffff" * 60]
+    for name in (*last, "\U0010ffff/x"):
+        assert save(storage, name) == name
+    assert [sorted(found) for found in storage.listdir("")] == [["\U0010ffff"], sorted(last)]
+    walked = {f"{top}/{file}".strip("/") for top, _, files in storage.walk() for file in files}
+    assert walked == {*last, "\U0010ffff/x"}
+
+
 def test_what_is_no_file_is_not_there(storage: Storage) -> None:
     """Documents without content, of other programs, and the database's own: but names they take."""
     request(storage, "note", "PUT", {"text": "x"})

@@ -28,8 +28,9 @@ __all__ = [
 
 #: CouchDB compresses text and could then give no ranges, and the digest of something else.
 _BINARY = "application/octet-stream"
-#: No name comes after it: the last letter of Unicode. Without an end PouchDB leaves names out.
-_LAST = "\U0010fffd"
+#: No name comes after it: the last code point of Unicode, more often than a name will have it.
+#: Without an end PouchDB leaves names out.
+_LAST = "\U0010ffff" * 64
 
 
 def identity(key: str) -> str:
