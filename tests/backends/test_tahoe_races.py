@@ -265,13 +265,29 @@ def test_saving_and_deleting_the_directory(server: Tahoe, cap: str) -> None:
             storage.delete("d/a.txt")
 
 
+@pytest.mark.parametrize("name", ["d/b.txt", "d/d", "d/e/d", "d/e/e"])
 def test_a_directory_that_others_have_deleted(
-    server: Tahoe, cap: str, storage: TahoeStorage
+    server: Tahoe, cap: str, storage: TahoeStorage, name: str
 ) -> None:
-    """A directory that was known and has gone is made again by what is saved into it."""
-    save(storage, "d/a.txt")
+    """A directory that was known and has gone is made again by what is saved into it.
+
+    A gateway takes a missing directory for the file that is put, where their names are equal.
+    """
+    directory, _, file = name.rpartition("/")
+    save(storage, f"{directory}/a.txt")
     server.request("DELETE", server.path(cap, "d"))
     with pytest.raises(NotFound):
-        storage.listdir("d")
-    assert save(storage, "d/b.txt") == "d/b.txt"
-    assert storage.listdir("d") == ([], ["b.txt"])
+        storage.listdir(directory)
+    assert save(storage, name) == name
+    assert storage.listdir(directory) == ([], [file])
+
+
+@pytest.mark.parametrize("name", ["e\u0301/b.txt", "e\u0301/e\u0301"])
+def test_a_directory_deleted_under_another_spelling(storage: TahoeStorage, name: str) -> None:
+    """Spellings that Unicode calls equal are one name: it is known to be gone, and made again."""
+    for _ in range(2):
+        save(storage, name)
+        (directory,), _ = storage.listdir("")
+        (file,) = storage.listdir(directory)[1]
+        storage.delete(f"{directory}/{file}")
+        storage.delete(directory)

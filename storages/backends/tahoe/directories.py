@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import unicodedata
 
 __all__ = ["Directories", "directories"]
 
@@ -16,7 +17,8 @@ _MOST = 10_000
 class Directories:
     """The directories below one base that this process has seen, and who may make new ones.
 
-    ``lock`` is held by the thread that makes directories: making one costs a key pair.
+    ``lock`` is held by the thread that makes directories: making one costs a key pair. Spellings of
+    a name that Unicode calls equal are one, as they are to a gateway.
     """
 
     def __init__(self) -> None:
@@ -25,20 +27,26 @@ class Directories:
 
     def __contains__(self, path: str) -> bool:
         """The base itself is always there."""
-        seen = self._seen.get(path)
+        seen = self._seen.get(_stored(path))
         return not path or (seen is not None and time.monotonic() - seen < _TRUSTED)
 
     def add(self, path: str) -> None:
         """Note that the directory is there."""
         if len(self._seen) >= _MOST:
             self._seen.clear()
-        self._seen[path] = time.monotonic()
+        self._seen[_stored(path)] = time.monotonic()
 
     def forget(self, path: str) -> None:
         """Note that the directory may be gone, and all below it."""
+        path = _stored(path)
         for seen in list(self._seen):
             if seen == path or seen.startswith(f"{path}/"):
                 self._seen.pop(seen, None)
+
+
+def _stored(path: str) -> str:
+    """Return ``path`` as a gateway keeps it: in Unicode's form NFC."""
+    return unicodedata.normalize("NFC", path)
 
 
 _by_place: dict[tuple[str, str], Directories] = {}

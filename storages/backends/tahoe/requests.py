@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, ClassVar
 
 from django.views.decorators.debug import sensitive_variables
@@ -25,7 +26,7 @@ from storages.errors import (
     Timeout,
     Unavailable,
 )
-from storages.http import Answer, quoted, with_query
+from storages.http import Answer, quoted, status_of, with_query
 from storages.readers import Stat
 from storages.retry import timeout
 from storages.staging import Source
@@ -124,14 +125,24 @@ class TahoeRequests(TahoeOptions):
         Only files are replaced, whatever ``key`` has become meanwhile.
         """
         query = {**query, "replace": "only-files" if overwrite else "false"}
+        put = partial(
+            self._ask,
+            "PUT",
+            with_query(self._file_url(key), query),
+            body=body,
+            # The gateway has it all before it begins to encode and to send it on.
+            read_timeout=self.read_timeout + len(body) / SLOWEST,
+        )
         try:
-            self._ask(
-                "PUT",
-                with_query(self._file_url(key), query),
-                body=body,
-                # The gateway has it all before it begins to encode and to send it on.
-                read_timeout=self.read_timeout + len(body) / SLOWEST,
-            )
+            try:
+                put()
+            except StorageError as error:
+                # A missing "a" of "a/b/a" it takes for the last, and then finds no way on from it.
+                if status_of(error) != _MISSING or "/" not in key:
+                    raise
+                self._directories.forget(key.partition("/")[0])
+                self._make_parents(key)
+                put()
         except NotADirectory:
             self._directories.forget(posixpath.dirname(key))
             raise
