@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from django.views.decorators.debug import sensitive_variables
 
 from storages import events, options
+from storages.causes import detach
 from storages.errors import Changed, NotADirectory, NotFound, NoURL, StorageError, Timeout, kind_of
 from storages.redact import redacted, shown_cause
 from storages.retry import NO_RETRY, Retry, remaining, sleep
@@ -182,6 +183,7 @@ class Hooks:
                 self._tell(operation, key, started, attempt, error)
                 # What the caller's own content raised is the caller's, not the store's.
                 if source is not None and source.failure is not None:
+                    detach(source.failure, error)
                     raise source.failure  # noqa: B904 - raised as it was
                 pause = (
                     self.retry.pause(attempt, error) if isinstance(error, StorageError) else None

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from storages.causes import causes
 from storages.options import options_of
 
 __all__ = ["forget_variables", "redacted", "shown_cause"]
@@ -37,13 +38,11 @@ def shown_cause(error: BaseException, clean: Callable[[str], str]) -> BaseExcept
     A traceback shows the cause as well, and what that was caused by; ``repr`` and error trackers
     show arguments and attributes.
     """
-    link: BaseException | None = error
-    while link is not None:
+    for link in causes(error, suppressed=False):
         parts = [str(link), *link.args, *vars(link).values()]
         told = "\n".join(part for part in parts if isinstance(part, str))
         if clean(told) != told:
             return OSError(f"{type(error).__name__}: {clean(str(error))}")
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return error
 
 
@@ -53,10 +52,8 @@ def forget_variables(error: BaseException) -> None:
     For libraries that raise within generators: those lose sight of their callers, so that Django's
     ``sensitive_variables`` does not reach what they call.
     """
-    link: BaseException | None = error
-    while link is not None:
+    for link in causes(error):
         traceback.clear_frames(link.__traceback__)
-        link = link.__cause__ or link.__context__
 
 
 @lru_cache(maxsize=64)

@@ -176,7 +176,7 @@ class Answer:
             ours = self._failed(error, before)
             if ours is error:  # the deadline, say
                 raise
-            raise ours from error
+            raise ours from ours.__cause__ or error
 
     def _took(self, some: bool) -> None:
         """Give the connection back at the end. Raises Unavailable when that comes too early."""

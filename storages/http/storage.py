@@ -246,7 +246,7 @@ class HTTPStorage(RemoteStorage):
             raise
         except (OSError, ValueError, self._urllib_error) as error:
             ours = failed(error, before)
-            raise ours from shown_cause(error, clean)
+            raise ours from ours.__cause__ or shown_cause(error, clean)
         return Answer(response, method, authorization, failed)
 
     def _transport(self, url: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import TimeoutError as UrllibTimeout
 
+from storages.causes import detach
 from storages.errors import OptionError, StorageError, Timeout, Unavailable
 from storages.http.incoming import Receiver
 
@@ -148,11 +149,13 @@ def failure(
 ) -> BaseException:
     """Return our error for what requests or urllib3 raised while they spoke with ``place``.
 
+    That is one of ours which theirs came of, if there is any; it does not come of theirs then.
     ``before`` is what the caller was handling already, which has nothing to do with it.
     """
     chain = list(_chain(error, before))
     ours = next((link for link in chain if isinstance(link, (StorageError, OptionError))), None)
     if ours is not None:
+        detach(ours, error)
         return ours
     # The innermost says what happened; the outer ones repeat the URL, which may be secret.
     reason = next((text for link in reversed(chain) if (text := _text(link))), "")

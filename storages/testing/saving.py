@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import pathlib
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -97,11 +99,21 @@ class SavingContract(ContractCase):
         self.assertFiles({one: data, two: data})
 
     def test_S10_failing_source_leaves_nothing(self) -> None:
-        """The caller's error comes through, and nothing exists or is listed."""
-        for size in (1000, 300_000):
-            with self.subTest(size=size):
-                with self.assertRaises(SourceFailure):
-                    self.storage.save("d/fails.txt", Failing(self.content(size)))
+        """The caller's error comes through as it is, and nothing exists or is listed."""
+        kinds: list[type[Exception]] = [SourceFailure, OSError]
+        for size, kind in itertools.product((1000, 300_000), kinds):
+            with self.subTest(size=size, kind=kind):
+                failure = kind(errno.EIO, "the source failed half-way")
+                with self.assertRaises(kind) as caught:
+                    self.storage.save("d/fails.txt", Failing(self.content(size), failure=failure))
+                self.assertIs(caught.exception, failure)
+                # Whoever follows what it came of, such as an error tracker, comes to an end.
+                links: list[BaseException] = []
+                link: BaseException | None = failure
+                while link is not None:
+                    self.assertNotIn(link, links)
+                    links.append(link)
+                    link = link.__cause__ or link.__context__
                 self.assertFalse(self.storage.exists("d/fails.txt"))
                 self.assertFiles({})
 

@@ -36,6 +36,7 @@ from django.db.migrations.writer import MigrationWriter
 from django.views.debug import get_default_exception_reporter_filter
 
 from storages import events
+from storages.causes import causes
 
 __all__ = ["Heard", "forms_of", "listening", "marked", "secrets_in", "tellings_of"]
 
@@ -128,16 +129,12 @@ class Heard:
     def add_error(self, error: BaseException, place: str = "error") -> None:
         """Note all that an error shows: by itself, in a traceback, in a report by Django."""
         self.errors.append(error)
-        seen: list[BaseException] = []
-        link: BaseException | None = error
-        while link is not None and link not in seen:
-            seen.append(link)
+        # What a traceback and a report go on with.
+        for link in causes(error, suppressed=False):
             kind = f"{place} {type(link).__name__}"
             self.add(kind, str(link), repr(link), repr(link.args), repr(vars(link)))
             # What ADMINS get by mail: Django's own filter. (A page for DEBUG hides nothing.)
             self._add_variables(link.__traceback__, f"{place}, report")
-            # What a traceback and a report go on with.
-            link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
         self.add(f"{place}, traceback", "".join(traceback.format_exception(error)))
         with contextlib.suppress(Exception):  # a library's own may not pickle
             self.add(f"{place}, pickled", pickle.dumps(error).decode("latin-1"))

@@ -69,21 +69,21 @@ class Pausing(io.BytesIO):
         return len(data)
 
 
-def _fail() -> None:
-    raise SourceFailure("the source failed half-way")
-
-
 class Failing(Pausing):
-    """A seekable source that raises SourceFailure, always, when half of it has been read."""
+    """A seekable source that raises ``failure``, always, when half of it has been read."""
 
-    def __init__(self, data: bytes, name: str = "source") -> None:
-        super().__init__(data, _fail, name)
+    def __init__(self, data: bytes, name: str = "source", failure: Exception | None = None) -> None:
+        super().__init__(data, self._fail, name)
+        self.failure = failure or SourceFailure("the source failed half-way")
 
     def read(self, size: int | None = -1) -> bytes:
         """Return the next bytes, or fail."""
         if self.tell() >= self._half:
-            _fail()
+            self._fail()
         return super().read(size)
+
+    def _fail(self) -> None:
+        raise self.failure
 
 
 class Declared(io.BytesIO):

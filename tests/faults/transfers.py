@@ -12,6 +12,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 
 from storages.base import RemoteStorage
+from storages.causes import causes
 from storages.errors import PermissionDenied, StorageError
 
 TIMEOUT = 1.0  # seconds, of the storage
@@ -75,8 +76,6 @@ def check_wrong_password(storage: RemoteStorage, secret: str) -> None:
     """PermissionDenied, at once, without the password."""
     outcome = attempt(lambda: storage.save("new.bin", ContentFile(CONTENT)))
     assert isinstance(outcome.error, PermissionDenied)
-    error: BaseException | None = outcome.error
-    while error is not None:
+    for error in causes(outcome.error):
         assert secret not in f"{error} {error!r}"
-        error = error.__cause__ or error.__context__
     assert secret not in repr(storage)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import pickle
 import socket
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -27,6 +29,9 @@ from storages.errors import (
 )
 from storages.http import status_of
 from storages.http.answers import words
+from storages.http.incoming import Incoming
+from storages.retry import deadline
+from storages.staging import Source
 from tests.http.plain import PlainStorage, source
 from tests.servers.http import Reply, ScriptedServer
 from tests.servers.process import HOST, free_port
@@ -169,6 +174,45 @@ def test_nobody_listens(storage: PlainStorage) -> None:
         storage._ask("GET", f"{place}/path")
     assert not isinstance(caught.value, Timeout)
     assert caught.value.__cause__ is not None
+
+
+def _ends(error: BaseException) -> bool:
+    """Whether who follows what it came of comes to an end."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    return link is None
+
+
+def test_the_deadline_passes_before_the_answer_is_waited_for(
+    server: ScriptedServer, storage: PlainStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What urllib3 made of our error is no more than its cause, and does not come of it."""
+    wait = Incoming.readinto
+
+    def late(incoming: Incoming, buffer: bytearray) -> int | None:
+        time.sleep(0.4)
+        return wait(incoming, buffer)
+
+    monkeypatch.setattr(Incoming, "readinto", late)
+    with deadline(0.3), pytest.raises(Timeout, match="deadline has passed") as caught:
+        storage._ask("GET", f"{server.url}/x")
+    assert _ends(caught.value)
+
+
+def test_content_on_another_storage_fails(server: ScriptedServer, storage: PlainStorage) -> None:
+    """Its error is told as it was, with its own cause."""
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise Unavailable("No disk.") from OSError("it was unplugged")
+
+    with pytest.raises(Unavailable, match="No disk") as caught:
+        storage._ask("PUT", f"{server.url}/x", body=Source(Broken(b"content"), 7))
+    assert repr(caught.value.__cause__) == "OSError('it was unplugged')"
+    assert _ends(caught.value)
 
 
 def test_there_is_no_such_host(storage: PlainStorage) -> None:

@@ -20,6 +20,7 @@ from storages.backends.sftp.messages import (
 )
 from storages.backends.sftp.reading import is_directory
 from storages.backends.sftp.session import Session
+from storages.causes import because_of
 from storages.errors import (
     AlreadyExists,
     IsADirectory,
@@ -66,7 +67,8 @@ class Publishing:
                 session.extended("posix-rename@openssh.com", string(path), string(target))
             )
         except (Failure, PermissionDenied) as error:
-            found = _found(session, target)
+            with because_of(error):
+                found = _found(session, target)
             if found is not None and is_directory(found):
                 raise IsADirectory from error
             raise
@@ -82,9 +84,10 @@ class Publishing:
                 session.ask(Kind.RENAME, string(target), string(aside))
             try:
                 session.ask(Kind.RENAME, string(path), string(target))
-            except (Failure, PermissionDenied, NotFound):
+            except (Failure, PermissionDenied, NotFound) as error:
                 if found is not None:
-                    session.ask(Kind.RENAME, string(aside), string(target))
+                    with because_of(error):
+                        session.ask(Kind.RENAME, string(aside), string(target))
                 raise
             if found is not None:
                 session.forget(session.send(Kind.REMOVE, string(aside)))
@@ -136,7 +139,9 @@ class Publishing:
             try:
                 session.receive(send())
             except (Failure, PermissionDenied) as error:
-                if _found(session, target) is not None:
+                with because_of(error):
+                    found = _found(session, target)
+                if found is not None:
                     raise AlreadyExists from error
                 # Perhaps it was taken, by a file that has been deleted since.
                 if not left or isinstance(error, (Unsupported, PermissionDenied)):
@@ -169,8 +174,9 @@ def _locked(session: Session, target: str) -> Iterator[None]:
         try:
             handle = session.open(lock, flags)
             break
-        except Failure:
-            found = _found(session, lock)
+        except Failure as error:
+            with because_of(error):
+                found = _found(session, lock)
         then = _time(session, posixpath.dirname(target)) if then is None else then
         waited = time.monotonic() - began
         if found is not None and (found.modified or 0) + LOCK_AGE < then + waited:

@@ -19,6 +19,7 @@ from storages.backends.sftp.reading import SFTPReader, described, is_directory, 
 from storages.backends.sftp.walking import walk
 from storages.backends.sftp.writing import Writer
 from storages.base import Entry, Reader, RemoteStorage, Source, Stat
+from storages.causes import because_of
 from storages.connections import PerThread
 from storages.errors import (
     DirectoryNotEmpty,
@@ -106,18 +107,22 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
             session = connection.session
             try:
                 session.ask(Kind.REMOVE, string(path))
-            except (Failure, PermissionDenied):
+            except (Failure, PermissionDenied) as error:
                 # What servers say of a directory differs.
-                if not is_directory(session.stat(path, Kind.LSTAT)):
-                    raise
-                self._remove_directory(connection, path)
+                with because_of(error):
+                    if is_directory(session.stat(path, Kind.LSTAT)):
+                        self._remove_directory(connection, path)
+                        return
+                raise
 
     def _remove_directory(self, connection: Connection, path: str) -> None:
         for left in reversed(range(_ATTEMPTS)):
             try:
                 connection.session.ask(Kind.RMDIR, string(path))
             except Failure as error:
-                if next(self._entries_at(path), None) is not None:
+                with because_of(error):
+                    first = next(self._entries_at(path), None)
+                if first is not None:
                     raise DirectoryNotEmpty from error
                 # Perhaps its last file has been deleted since.
                 if not left:
@@ -219,9 +224,11 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
         try:
             with self._connected() as connection:
                 self._writer.move(connection, path, to, overwrite=overwrite)
-        except Unavailable:
+        except Unavailable as error:
             # Begun anew, it might meet its own work, whose answer was lost.
-            if not self._has_moved(path, to, found):
+            with because_of(error):
+                moved = self._has_moved(path, to, found)
+            if not moved:
                 raise
 
     def _has_moved(self, path: str, target: str, was: Attributes) -> bool:
@@ -229,8 +236,9 @@ class SFTPStorage(SFTPOptions, RemoteStorage):
             session = connection.session
             try:
                 session.stat(path)
-            except NotFound:
-                return session.stat(target) == was
+            except NotFound as error:
+                with because_of(error):
+                    return session.stat(target) == was
         return False
 
     def _url_of(self, key: str) -> str:

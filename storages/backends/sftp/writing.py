@@ -24,6 +24,7 @@ from storages.backends.sftp.messages import (
 from storages.backends.sftp.publishing import Publishing
 from storages.backends.sftp.reading import is_directory, judge
 from storages.backends.sftp.session import Session
+from storages.causes import because_of
 from storages.errors import (
     AlreadyExists,
     Corrupt,
@@ -333,7 +334,8 @@ def _explained(session: Session, path: str, error: Failure) -> StorageError:
         return error
     try:
         directory = posixpath.dirname(path) or "."
-        answer = session.receive(session.extended("statvfs@openssh.com", string(directory)))
+        with because_of(error):
+            answer = session.receive(session.extended("statvfs@openssh.com", string(directory)))
     except (Failure, NotFound, PermissionDenied):
         return error
     told = [answer.long() for _ in range(11)]

@@ -67,7 +67,10 @@ def check_error(scene: Scene, error: StorageError) -> None:
     assert vars(copied) == vars(error)
     shown = [repr(error), *traceback.format_exception(error)]
     link: BaseException | None = error
+    links: list[BaseException] = []
     while link is not None:
+        assert not [each for each in links if each is link], "it came of itself"
+        links.append(link)
         shown += [str(link), repr(link)]
         link = link.__cause__ or link.__context__
     for secret in scene.secrets:
