@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from storages.errors import Corrupt, OptionError, PermissionDenied, StorageError, Unavailable
 from storages.http import Answer, status_of
-from storages.told import number, understood
+from storages.told import number, text, understood
 
 if TYPE_CHECKING:
     from storages.backends.cloudfiles.storage import CloudFilesStorage
@@ -179,7 +179,7 @@ def _version_2(storage: CloudFilesStorage) -> Account:
 
     return Account(
         _found(find("object-store")),
-        token["id"],
+        _token(token["id"]),
         find("rax:object-cdn"),
         _moment(token.get("expires")),
     )
@@ -218,7 +218,7 @@ def _version_3(storage: CloudFilesStorage) -> Account:
 
     return Account(
         _found(find("object-store")),
-        answer.headers["X-Subject-Token"],
+        _token(answer.headers["X-Subject-Token"]),
         find("rax:object-cdn"),
         _moment(token.get("expires_at")),
     )
@@ -270,6 +270,13 @@ def _endpoint(
     return known[0][1] if known else None
 
 
+def _token(told: Any) -> str:
+    token = text(told)
+    if token is None:
+        raise Corrupt("There is no token in it.")
+    return token
+
+
 def _found(url: str | None) -> str:
     if url is None:
         raise StorageError(
@@ -279,10 +286,10 @@ def _found(url: str | None) -> str:
     return url
 
 
-def _moment(text: Any) -> float | None:
+def _moment(told: Any) -> float | None:
     """Return an ISO 8601 moment as time.time() counts."""
     try:
-        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        found = datetime.fromisoformat(str(told).replace("Z", "+00:00"))
     except ValueError:
         return None
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
