@@ -44,6 +44,39 @@ def _failing() -> Iterator[bytes]:
     raise SourceFailure
 
 
+class Interruptions:
+    """Lets each ``number``-th call of a hook fail for a while: once before it runs, once after.
+
+    ``fired`` tells how often each hook has failed, and how. Histories ``begin`` anew: who repeats
+    one meets the same failures.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.fired: Counter[str] = Counter()
+        self.begin()
+
+    def begin(self) -> None:
+        """Count calls from the first one on."""
+        self._calls = itertools.count(1)
+
+    def failing(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``hook``, which fails now and then."""
+
+        def call(*args: Any, **given: Any) -> Any:
+            at = next(self._calls)
+            if at % self.number == 0:
+                self.fired[f"{name} not called"] += 1
+                raise Unavailable("The connection broke.")
+            result = hook(*args, **given)
+            if at % self.number == self.number // 2 and name in {"_write", "_stat"}:
+                self.fired[f"{name} not answered"] += 1
+                raise Unavailable("The answer was lost.")
+            return result
+
+        return call
+
+
 class StorageMachine(RuleBasedStateMachine):
     """Random histories of one storage and of a dict; ``case`` tells what the storage promises.
 
@@ -53,8 +86,10 @@ class StorageMachine(RuleBasedStateMachine):
 
     histories = 0
 
-    def __init__(self, case: ContractCase, *, unanswered: bool = False) -> None:
+    def __init__(self, case: ContractCase, *, unanswered: Interruptions | None = None) -> None:
         super().__init__()
+        if unanswered is not None:
+            unanswered.begin()
         StorageMachine.histories += 1
         self.top = f"model{StorageMachine.histories}"
         self.case = case
@@ -351,36 +386,17 @@ class StorageMachine(RuleBasedStateMachine):
 
 
 @contextmanager
-def interrupted(storage: Any, number: int) -> Iterator[Counter[str]]:
-    """Let each ``number``-th call of a hook fail for a while: once before it runs, once after.
-
-    The storage is to try again. Gives how often each hook has failed, and how.
-    """
-    fired: Counter[str] = Counter()
-    calls = itertools.count(1)
-
-    def failing(name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **given: Any) -> Any:
-            at = next(calls)
-            if at % number == 0:
-                fired[f"{name} not called"] += 1
-                raise Unavailable("The connection broke.")
-            result = hook(*args, **given)
-            if at % number == number // 2 and name in {"_write", "_stat"}:
-                fired[f"{name} not answered"] += 1
-                raise Unavailable("The answer was lost.")
-            return result
-
-        return call
-
+def interrupted(storage: Any, number: int) -> Iterator[Interruptions]:
+    """Let each ``number``-th call of the storage's hooks fail; it is to try again."""
+    interruptions = Interruptions(number)
     with ExitStack() as stack:
         # Some have a property of that name.
         policy = Retry(attempts=5, backoff=0.001)
         stack.enter_context(mock.patch.object(type(storage), "retry", policy))
         for name in ("_stat", "_open_read", "_write", "_remove", "_list"):
-            hook = failing(name, getattr(storage, name))
+            hook = interruptions.failing(name, getattr(storage, name))
             stack.enter_context(mock.patch.object(storage, name, hook))
-        yield fired
+        yield interruptions
 
 
 def run_model(  # noqa: PLR0913 - all of a run
@@ -390,7 +406,7 @@ def run_model(  # noqa: PLR0913 - all of a run
     steps: int = 30,
     shrink: bool = True,
     derandomize: bool = False,
-    unanswered: bool = False,
+    unanswered: Interruptions | None = None,
 ) -> None:
     """Compare ``examples`` random histories of ``case``'s storage with the model.
 

@@ -204,6 +204,23 @@ def test_a_move_that_cannot_unlink(storage: TahoeStorage, between: Between) -> N
     assert read(storage, "d/a.txt") == read(storage, "d/b.txt")
 
 
+def test_unlinked_while_the_gateway_looks_twice(storage: TahoeStorage, between: Between) -> None:
+    """Its KeyError is a file that is not there: not a failure, to be tried again until it is."""
+    failure = b"Traceback (most recent call last):\nbuiltins.KeyError: '\xc3\xa9.txt'\n"
+    storage.save("d/e\u0301.txt", ContentFile(b"content"))
+
+    def fault(request: Request) -> Reply | None:
+        return Reply(500, {}, failure) if "t=json" in request.path else None
+
+    between.asked()
+    between.fault = fault
+    with pytest.raises(NotFound):
+        storage.move("d/e\u0301.txt", "d/b.txt")
+    assert len(between.asked()) == 1
+    with pytest.raises(Unavailable):
+        storage.move("d/a.txt", "d/b.txt")
+
+
 # ------------------------------------------------------------------ broken connections
 
 

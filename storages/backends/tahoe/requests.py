@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -89,7 +91,14 @@ class TahoeRequests(TahoeOptions):
     @sensitive_variables("url")
     def _described(self, url: str) -> AbstractContextManager[Description]:
         """Give what the gateway tells of a file or directory; the block reads what it wants."""
-        return _describing(self._stream("GET", f"{url}?t=json"))
+        try:
+            return _describing(self._stream("GET", f"{url}?t=json"))
+        except Unavailable as error:
+            name = unicodedata.normalize("NFC", unquote(url.rpartition("/")[2]))
+            if f"KeyError: {name!r}" not in error.message:
+                raise
+            # It was unlinked between two looks of the gateway's at its directory.
+            raise NotFound from error
 
     def _file(self, key: str) -> dict[str, Any]:
         """Return what the gateway tells of a file. Raises NotFound, IsADirectory."""
