@@ -10,6 +10,8 @@ from pathlib import Path
 import django
 import pytest
 
+from tests.servers import stop_shared
+
 _ROOT = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -24,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("media", "static"):
         Path(root.name, name).mkdir()
     django.setup()
+
+
+@pytest.hookimpl(trylast=True)  # fixtures that are left may still ask a server
+def pytest_sessionfinish() -> None:
+    """Stop the servers while pytest-xdist waits: it kills a process ten seconds after its tests."""
+    stop_shared()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

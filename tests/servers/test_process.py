@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -120,3 +121,51 @@ def test_no_two_servers_get_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(set(ports)) == 20
         assert set(ports) <= set(few)
         assert taken.getsockname()[1] not in ports
+
+
+SLOW_TO_CLOSE = """
+import time
+from tests.servers import shared
+from tests.servers.test_process import Script
+
+class Slow(Script):
+    def close(self):
+        time.sleep(1)
+        super().close()
+
+def test_a_server():
+    print(shared(Slow).directory)
+"""
+IMPATIENT = """
+import xdist.workermanage
+
+xdist.workermanage.NodeManager.EXIT_TIMEOUT = 0.1
+"""
+
+
+def test_shared_servers_are_closed_before_their_process_is(tmp_path: Path) -> None:
+    """pytest-xdist kills a process ten seconds after its tests, whatever it still removes."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    (tmp_path / "test_slow.py").write_text(SLOW_TO_CLOSE, encoding="utf-8")
+    (tmp_path / "impatient.py").write_text(IMPATIENT, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "impatient"),
+            *("--numprocesses=1", "-rP", "test_slow.py"),
+        ],
+        cwd=tmp_path,
+        env={
+            **outer,
+            "PYTHONPATH": f"{Path(__file__).parents[2]}:{tmp_path}",
+            "TMPDIR": str(temporary),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(temporary / "slow-") in done.stdout
+    assert not list(temporary.glob("slow-*"))
