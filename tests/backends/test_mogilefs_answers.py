@@ -210,16 +210,16 @@ def test_a_move_whose_answer_is_lost_is_done_once(place: Place) -> None:
     storage = place.storage()
     storage.exists("a")
     place.cluster.fault_both("lose", "-", "rename")
-    real = storage._is_stored
+    real = storage._stat
     lost: list[str] = []
 
-    def is_stored(key: str, fid: str | None = None) -> bool:
-        if len(lost) < 2:
+    def stat(key: str) -> Stat:
+        if key == "b" and len(lost) < 2:
             lost.append(key)
             raise Unavailable
-        return real(key, fid)
+        return real(key)
 
-    storage._is_stored = is_stored  # type: ignore[method-assign] # a fake
+    storage._stat = stat  # type: ignore[method-assign] # a fake
     assert storage.move("a", "b") == "b"
     assert lost == ["b", "b"]
     assert place.keys() == ["b"]

@@ -224,6 +224,60 @@ def test_the_stray_answer_of_a_refused_rename(storage: Storage, place: Place, wh
     assert len(kept) == 6
 
 
+@pytest.mark.parametrize("command", ["create_close", "rename"])
+def test_stray_answers_that_hit_one_command_time_and_again(place: Place, command: str) -> None:
+    """As often as there are attempts: the file is saved, and sent once."""
+    storage = place.storage(trackers=[place.cluster.address])
+    storage.save("warm", ContentFile(b"x"))
+    place.asked()
+    place.cluster.fault("drop", "-", command, storage.retry.attempts)
+    assert storage.save("b", ContentFile(b"content")) == "b"
+    assert read(place.storage(), "b") == b"content"
+    assert place.cluster.fired() == [f"drop {command}"] * storage.retry.attempts
+    assert place.asked()["PUT"] == 1
+
+
+def test_a_rename_that_would_be_refused_is_not_sent_again(place: Place) -> None:
+    """Somebody else has the name meanwhile: each refusal may cost a connection."""
+    storage = place.storage(trackers=[place.cluster.address])
+    assert storage.save("b", ContentFile(b"first")) == "b"
+    place.commands()
+    place.cluster.fault("drop", "-", "rename")
+    name = storage.save("b", ContentFile(b"second"))
+    assert place.cluster.fired() == ["drop rename"]
+    assert place.commands()["rename"] == 2  # for each name once
+    assert read(storage, "b") == b"first"
+    assert read(storage, name) == b"second"
+    assert sorted(place.keys()) == sorted(["b", name])
+
+
+def test_what_a_refusal_means_is_asked_more_than_once(place: Place) -> None:
+    """A rename was carried out, so its repetition is refused; only "which file?" is asked again."""
+    storage = place.storage(trackers=[place.cluster.address])
+    storage.save("warm", ContentFile(b"x"))
+    place.commands()
+    place.cluster.fault("lose", "-", "rename")
+    # Asked twice in an attempt: nobody tells at first, nor in two of the three attempts later.
+    place.cluster.fault("drop", "-", "file_info", 6)
+    assert storage.save("b", ContentFile(b"content")) == "b"
+    assert place.cluster.fired() == ["lose rename", *["drop file_info"] * 6]
+    assert place.commands()["rename"] == 2
+    assert place.keys() == ["b", "warm"]
+
+
+@pytest.mark.parametrize("command", ["create_close", "rename"])
+def test_a_tracker_that_always_hangs_up(place: Place, command: str) -> None:
+    """Not asked for ever: less than twice as often as there are attempts; nothing is kept."""
+    storage = place.storage(trackers=[place.cluster.address])
+    storage.save("warm", ContentFile(b"x"))
+    place.commands()
+    place.cluster.fault("drop", "-", command, 99)
+    with pytest.raises(Unavailable, match="it closed the connection"):
+        storage.save("b", ContentFile(b"content"))
+    assert place.commands()[command] == 2 * storage.retry.attempts - 1
+    assert place.keys() == ["warm"]
+
+
 # ----------------------------------------------------------------------------------- refusals
 
 

@@ -198,11 +198,22 @@ class MogileFSStorage(MogileFSUploads):
     def _rename(self, key: str, target: str, fid: str) -> None:
         """Give the file of that number another key. Raises AlreadyExists, NotFound."""
         arguments = {"from_key": key, "to_key": target}
+
+        def is_done() -> bool:
+            try:
+                found = self._stat(target).version
+            except NotFound:
+                return False
+            if found != fid:
+                # Each rename that is refused may cost somebody a connection.
+                raise AlreadyExists
+            return True
+
         try:
             once(
                 self.retry,
                 lambda: self._tracker("rename", arguments, again=False),
-                lambda: self._is_stored(target, fid),
+                is_done,
             )
         except AlreadyExists as error:
             if is_long(target) and not self._is_stored(target):
