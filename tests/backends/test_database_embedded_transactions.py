@@ -14,11 +14,12 @@ from django.core.files.base import ContentFile
 from django.db import connection, connections, transaction
 
 from storages.backends.database import DatabaseStorage
-from storages.errors import Timeout
+from storages.errors import Timeout, Unavailable
 from tests.backends import database_embedded
 from tests.backends.database_embedded import rolled_back, rows
 from tests.backends.database_files import MIB, get, put
 from tests.servers.databases import django_alias, embedded_tables
+from tests.servers.process import free_port
 
 # Fixtures, which pytest looks for in the module of the tests that take them.
 using = database_embedded.using
@@ -198,6 +199,30 @@ def test_a_connection_that_died_is_opened_anew() -> None:
         shared(PostgreSQL).restart()
         put(storage, "f", b"y")
         assert get(storage, "f") == b"y"
+
+
+def test_a_server_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unavailable, whatever is called; where there is no connection none is asked about."""
+    with django_alias("nowhere", PORT=free_port()) as alias:
+        wrapper = connections[alias]
+
+        def is_usable() -> bool:
+            """As MySQL's and Oracle's do, and in Django 4.2 PostgreSQL's."""
+            wrapper.connection.cursor().close()
+            return True
+
+        monkeypatch.setattr(wrapper, "is_usable", is_usable)
+        storage = DatabaseStorage(using=alias)
+        for call in (
+            lambda: storage.exists("f"),
+            lambda: storage.listdir(""),
+            lambda: storage.open("f"),
+            lambda: put(storage, "f", b"x"),
+            lambda: storage.delete("f"),
+            lambda: storage.move("f", "g"),
+        ):
+            with pytest.raises(Unavailable, match=r"(?i)connection.*failed"):
+                call()
 
 
 def test_a_killed_writer_leaves_old_or_new(tmp_path: Path) -> None:

@@ -345,7 +345,9 @@ class EmbeddedEngine:
             yield
         except Error as error:
             ours = self._ours(error)
-            if not (connection.in_atomic_block or connection.is_usable()):
+            # Most of Django's databases raise AttributeError when asked about none.
+            connected = connection.connection is not None
+            if connected and not (connection.in_atomic_block or connection.is_usable()):
                 # As Django does between requests: the next use connects again.
                 connection.close()
             raise ours from error
