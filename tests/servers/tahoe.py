@@ -39,6 +39,15 @@ force_foolscap = true
 PROGRAM = Path(__file__).with_name("tahoe_node.py")
 
 
+def _is_whole(path: Path) -> bool:
+    """Whether a file of one line is there to its end.
+
+    A node makes the file, then writes it: who looks between finds it empty, and a gateway ignores
+    a storage server whose address is.
+    """
+    return path.exists() and path.read_text().endswith("\n")
+
+
 class TahoeNode(Server):
     """One node: a storage server; with a ``web_port``, a gateway as well."""
 
@@ -72,7 +81,7 @@ class TahoeNode(Server):
 
     def is_ready(self) -> bool:
         """Whether it has told how it can be reached."""
-        return self._furl.exists() and self._key.exists()
+        return _is_whole(self._furl) and _is_whole(self._key)
 
     def announcement(self) -> dict[str, Any]:
         """What another node's servers.yaml says of this one."""

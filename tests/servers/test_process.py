@@ -16,6 +16,7 @@ from tests.servers.mariadb import MariaDB
 from tests.servers.odbc import driver
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import HOST, PORTS, _runs, find, free_port
+from tests.servers.tahoe import TahoeNode
 
 PACKAGES = Path(__file__).with_name("packages.txt")
 
@@ -106,6 +107,26 @@ def test_a_killed_server_starts_again_where_it_was() -> None:
     assert not server.query("SELECT 1")
     assert shared(MariaDB) is server
     assert server.query("DROP TABLE kept")
+
+
+def test_a_tahoe_node_is_ready_when_its_files_are_whole() -> None:
+    """It makes a file and then writes it: a gateway told of an empty address knows no server."""
+    node = TahoeNode()
+    try:
+        node.prepare()
+        furl, key = node.directory / "private" / "storage.furl", node.directory / "node.pubkey"
+        assert not node.is_ready()
+        key.write_text("pub-v0-key\n")
+        furl.touch()
+        assert not node.is_ready()
+        furl.write_text("pb://tub@tcp:127.0.0.1:1/na")
+        assert not node.is_ready()
+        furl.write_text("pb://tub@tcp:127.0.0.1:1/name\n")
+        assert node.is_ready()
+        key.write_text("")
+        assert not node.is_ready()
+    finally:
+        node.close()
 
 
 def test_no_two_servers_get_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
