@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
+import weakref
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,6 +14,7 @@ from bson import ObjectId
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from gridfs import GridFSBucket
+from pymongo import MongoClient
 
 from storages.backends import mongodb
 from storages.backends.gridfs import GridFSFile, GridFSStorage
@@ -225,6 +228,31 @@ def test_commands_of_each_operation(storage: GridFSStorage, commands: Commands) 
     with commands.during() as asked:
         storage.delete_many(["large.bin", "moved.txt", "missing"])
     assert asked == ["find files", "delete files", "delete chunks"]
+
+
+def test_the_indexes_are_known_of_each_client(name: str) -> None:
+    """Clients of one server are equal; what one knows does not go when the other does."""
+    first, second = Commands(), Commands()
+    uri = shared(Secantus).uri
+    indexes = ["createIndexes files", "createIndexes files", "createIndexes chunks"]
+    client: MongoClient[Any]
+    other: MongoClient[Any]
+    with MongoClient(uri, event_listeners=[first]) as client, first.during() as asked:
+        GridFSStorage(database=client[name]).save("a.txt", ContentFile(b"x"))
+        assert asked[:3] == indexes
+    with MongoClient(uri, event_listeners=[second]) as other:
+        assert other == client
+        storage = GridFSStorage(database=other[name])
+        with second.during() as asked:
+            storage.save("b.txt", ContentFile(b"x"))
+        assert asked[:3] == indexes
+        gone: weakref.ref[Any] = weakref.ref(client)
+        del client
+        gc.collect()
+        assert gone() is None
+        with second.during() as asked:
+            storage.save("c.txt", ContentFile(b"x"))
+        assert asked == ["find files", "insert chunks", "insert files"]
 
 
 def test_a_seek_asks_for_one_chunk(storage: GridFSStorage, commands: Commands) -> None:

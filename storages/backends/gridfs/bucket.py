@@ -68,8 +68,9 @@ _FIELDS = dict.fromkeys(
     ),
     1,
 )
-#: client -> the buckets whose indexes are there, and since when that is known
-_ensured: weakref.WeakKeyDictionary[Any, dict[tuple[str, str], float]] = weakref.WeakKeyDictionary()
+#: client -> the buckets whose indexes are there, and since when that is known. By identity: two
+#: clients of one server are equal, and what was under the first would be gone with it.
+_ensured: dict[int, dict[tuple[str, str], float]] = {}
 
 
 class Bucket:
@@ -331,9 +332,8 @@ class Bucket:
 
     def ensure(self) -> None:
         """Make the indexes, unless this was done a moment ago. Raises PermissionDenied."""
-        client = self.database.client
         place = (self.database.name, self.collection)
-        known = _ensured.setdefault(client, {})
+        known = _ensured_by(self.database.client)
         if time.monotonic() - known.get(place, -_ENSURED_FOR) < _ENSURED_FOR:
             return
         self._ensure_claims()
@@ -380,6 +380,12 @@ class Bucket:
             return
         except AlreadyExists as error:  # chunks that are there twice
             logger.warning("There is no index on %s: %s", keys, error)
+
+
+def _ensured_by(client: Any) -> dict[tuple[str, str], float]:
+    if id(client) not in _ensured:
+        weakref.finalize(client, _ensured.pop, id(client), None).atexit = False
+    return _ensured.setdefault(id(client), {})
 
 
 def now() -> datetime:
