@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import docutils.core
+import docutils.writers.null
 import pytest
 from django.utils.module_loading import import_string
 
@@ -36,7 +37,7 @@ def test_top_level_pages_are_plain_restructuredtext(page: Path) -> None:
     warnings = StringIO()
     docutils.core.publish_string(
         page.read_text(encoding="utf-8"),
-        writer="null",
+        writer=docutils.writers.null.Writer(),  # by name, it is another argument in older ones
         settings_overrides={"report_level": 1, "warning_stream": warnings},
     )
     assert warnings.getvalue() == ""

@@ -320,10 +320,11 @@ def test_fields_of_the_default_storage_are_looked_at() -> None:
     """E090 is told of a field without a storage of its own, too."""
     ipfs = "storages.backends.ipfs.InterPlanetaryFileSystemStorage"
     backends: dict[str, Any] = {
-        "default": {"BACKEND": ipfs, "OPTIONS": {"cid_version": 1}},
+        "default": {"BACKEND": ipfs},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    with isolate_apps("tests"), override_settings(STORAGES=backends):
+    # A setting: Django 4.2's override_settings loses the OPTIONS of the default storage.
+    with isolate_apps("tests"), override_settings(STORAGES=backends, IPFS_STORAGE_CID_VERSION=1):
 
         class Short(models.Model):
             file = models.FileField(max_length=50)
