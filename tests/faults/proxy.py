@@ -30,7 +30,7 @@ from tests.faults.flows import (
     Way,
     no_linger,
 )
-from tests.servers.process import HOST, free_port
+from tests.servers.process import HOST, passing_port
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -277,7 +277,7 @@ class TCPProxy:
         """Listen on ``port``, or on one that no outgoing connection gets while we refuse."""
         while True:
             try:
-                return self._listen((host, port or free_port()), self._accept)
+                return self._listen((host, port or passing_port()), self._accept)
             except OSError:  # another process was quicker
                 if port:
                     raise

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.faults.proxy import TCPProxy
-from tests.servers.process import HOST
+from tests.servers.process import HOST, passing_port
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,7 +24,7 @@ class Scripted:
 
     def __init__(self, serve: Callable[[socket.socket], None]) -> None:
         self.serve = serve
-        self.listener = socket.create_server((HOST, 0))
+        self.listener = socket.create_server((HOST, passing_port()))
         self.port: int = self.listener.getsockname()[1]
         self.threads: list[threading.Thread] = []
 

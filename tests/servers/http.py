@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.servers.process import HOST
+from tests.servers.process import HOST, passing_port
 
 if TYPE_CHECKING:
     import ssl
@@ -95,7 +95,7 @@ class ScriptedServer:
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server((HOST, 0))
+        self._listener = socket.create_server((HOST, passing_port()))
         self.port: int = self._listener.getsockname()[1]
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import os
 import pwd
 import random
@@ -27,6 +28,8 @@ TAIL = 4000  # characters of the log that a failure shows
 PORTS = range(20000, 32768)
 _random = random.SystemRandom()  # processes that run tests at once choose differently
 _given: set[int] = set()
+PASSING = range(10000, 20000)  # ports of what lives for one test
+_turns = itertools.count(_random.randrange(len(PASSING)))
 
 
 class MissingProgramError(AssertionError):
@@ -74,6 +77,20 @@ def free_port() -> int:
             if port not in _given:
                 _given.add(port)
                 return port
+
+
+def passing_port() -> int:
+    """A loopback port for what lives for one test: a proxy, a scripted server.
+
+    There are thousands of them in a process. What storages remember of a server, they remember by
+    its URL (a token, what it can do), so that none may have the port of one just gone; and none
+    has that of a server which is being started again. They take turns.
+    """
+    while True:
+        port = PASSING[next(_turns) % len(PASSING)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def _children(pid: int) -> list[int]:

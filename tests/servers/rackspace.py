@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from tests.servers.process import HOST
+from tests.servers.process import HOST, passing_port
 from tests.servers.swift import Swift
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Rackspace:
         class Handler(_Handler):
             owner = services
 
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self._server = ThreadingHTTPServer((HOST, passing_port()), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 

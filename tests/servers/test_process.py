@@ -15,7 +15,15 @@ from tests.servers import MissingProgramError, Server, ServerFailedError, shared
 from tests.servers.mariadb import MariaDB
 from tests.servers.odbc import driver
 from tests.servers.postgresql import PostgreSQL
-from tests.servers.process import HOST, PORTS, _runs, find, free_port
+from tests.servers.process import (
+    HOST,
+    PASSING,
+    PORTS,
+    _runs,
+    find,
+    free_port,
+    passing_port,
+)
 from tests.servers.tahoe import TahoeNode
 
 PACKAGES = Path(__file__).with_name("packages.txt")
@@ -142,6 +150,18 @@ def test_no_two_servers_get_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(set(ports)) == 20
         assert set(ports) <= set(few)
         assert taken.getsockname()[1] not in ports
+
+
+def test_what_lives_for_one_test_takes_its_port_in_turn() -> None:
+    """A storage may remember what it was told at one: it comes again after all the others."""
+    with socket.socket() as taken:
+        taken.bind((HOST, passing_port()))
+        ports = [passing_port() for _ in range(2 * len(PASSING))]
+        assert taken.getsockname()[1] not in ports
+    lately = [ports[n : n + len(PASSING) // 2] for n in range(0, len(ports), len(PASSING) // 2)]
+    assert all(len(set(each)) == len(each) for each in lately)
+    assert not set(ports) - set(PASSING)
+    assert not set(PASSING) & set(PORTS)
 
 
 SLOW_TO_CLOSE = """

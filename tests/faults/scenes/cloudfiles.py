@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from storages.backends.cloudfiles import CloudFilesStorage, accounts, deleting, requests
+from storages.backends.cloudfiles import CloudFilesStorage, accounts
 from storages.base import RemoteStorage
 from storages.retry import Retry
 from tests.faults.scenes.patience import Patient
@@ -30,9 +30,6 @@ class SwiftScene(Patient):
 
     def open(self) -> None:
         """Make the container."""
-        # The proxy's port may have been that of another one, before a server that can do less.
-        deleting._without.clear()
-        requests._infos.clear()
         self.container = self.server.new_container()
         self.port = self.proxy(self.server.port).port
 
