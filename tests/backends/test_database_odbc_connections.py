@@ -101,7 +101,7 @@ def test_a_deadline_bounds_waiting_for_a_lock(server: PostgreSQL | MariaDB) -> N
             started = time.monotonic()
             with deadline(1.5), pytest.raises(Timeout):
                 put(other, "f", b"theirs")
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
         put(other, "f", b"theirs")
         assert get(storage, "f") == b"theirs"
 

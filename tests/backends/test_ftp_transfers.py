@@ -314,4 +314,4 @@ def test_a_server_that_drips_is_given_up_at_the_deadline() -> None:
         started = time.monotonic()
         with deadline(0.5), pytest.raises(Timeout):
             storage.size("a.txt")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 5

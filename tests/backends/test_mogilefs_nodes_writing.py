@@ -161,13 +161,13 @@ def test_a_failing_source_leaves_nothing(place: Place) -> None:
 
 def test_no_answer_within_the_deadline(place: Place) -> None:
     """A stalled node is waited for no longer than that."""
-    place.fail(lambda _: Reply(200, body=b"well", stall=5))
+    place.fail(lambda _: Reply(200, body=b"well", stall=30))
     storage = place.storage()
     started = time.monotonic()
     with deadline(1.0), pytest.raises(Timeout):
         storage.save("a.bin", ContentFile(MEDIUM))
     # And a grace for cleaning up.
-    assert time.monotonic() - started < 4.5
+    assert time.monotonic() - started < 15
     assert place.keys() == []
     assert faults(place) >= 1
 
