@@ -9,6 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from storages.backends.gridfs import GridFSStorage
+from storages.backends.gridfs.indexes import ensure
 from storages.errors import PermissionDenied, StorageError, Unavailable
 from storages.retry import NO_RETRY
 from tests.servers import shared
@@ -78,12 +79,12 @@ def test_who_may_not_make_indexes(name: str) -> None:
     server = shared(SecantusAuth)
     with GridFSStorage(uri=server.uri_of("reader"), database_name=name) as reader:
         with pytest.raises(PermissionDenied, match=r"createIndex\(\{storages_claims: 1\}"):
-            reader._ask(lambda bucket: bucket.ensure())
+            reader._ask(ensure)
         with server.client() as client:
             client[name].fs.files.create_index(
                 [("storages_claims", 1)], name="storages_claims_1", unique=True, sparse=True
             )
-        reader._ask(lambda bucket: bucket.ensure())
+        reader._ask(ensure)
 
 
 def uri(server: SecantusTLS, authority: Path, host: str = HOST) -> str:

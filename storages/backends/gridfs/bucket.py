@@ -12,8 +12,6 @@ moment, and whoever wants to create the file meets it.
 
 from __future__ import annotations
 
-import time
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -30,29 +28,21 @@ from storages.backends.gridfs.documents import (
     stat_of,
     version_of,
 )
-from storages.backends.gridfs.failures import DUPLICATE, code_of, translating
+from storages.backends.gridfs.failures import DUPLICATE, translating
 from storages.base import Stat
-from storages.errors import AlreadyExists, Changed, Corrupt, PermissionDenied, StorageError
-from storages.events import logger
+from storages.errors import Changed, Corrupt, PermissionDenied
 from storages.flat import PAGE, end_of
 from storages.libraries import library
 from storages.retry import timeout
 
 __all__ = ["Bucket", "now"]
 
-#: The index that lets each claim be there once.
-_INDEX = "storages_claims_1"
-#: So often, in seconds, it is made sure of that the indexes are there.
-_ENSURED_FOR = 60.0
-#: How long building an index may take.
-_BUILDING = 600.0
+#: How long a look at all chunks may take, in seconds.
+_LOOKING = 600.0
 #: Bytes of chunks that one command deletes.
 _AT_ONCE = 256 * 1024 * 1024
 #: The bytes of a chunk, where nobody says otherwise.
 _USUAL = 255 * 1024
-#: An index of that name, or on these fields, is there with other properties.
-_OTHER_INDEX = (85, 86)
-_UNAUTHORIZED = 13
 
 _FIELDS = dict.fromkeys(
     (
@@ -68,9 +58,6 @@ _FIELDS = dict.fromkeys(
     ),
     1,
 )
-#: client -> the buckets whose indexes are there, and since when that is known. By identity: two
-#: clients of one server are equal, and what was under the first would be gone with it.
-_ensured: dict[int, dict[tuple[str, str], float]] = {}
 
 
 class Bucket:
@@ -306,11 +293,11 @@ class Bucket:
 
     def orphans(self, before: datetime) -> Iterator[Any]:
         """Yield the ids under which there are chunks, the last from before then, but no file."""
-        with self._asking(_BUILDING):
+        with self._asking(_LOOKING):
             groups = self._chunks.aggregate([{"$group": {"_id": "$files_id"}}], allowDiskUse=True)
         with groups:
             while True:
-                with self._asking(_BUILDING):
+                with self._asking(_LOOKING):
                     ids = [group["_id"] for group in islice(groups, PAGE)]
                 yield from list(self._orphans_of(ids, before))
                 if len(ids) < PAGE:
@@ -327,65 +314,6 @@ class Bucket:
             # The server is asked again: to it, other numbers are equal than here.
             if made is not None and made < before and not self.is_there(file):
                 yield file
-
-    # ---------------------------------------------------------------- indexes
-
-    def ensure(self) -> None:
-        """Make the indexes, unless this was done a moment ago. Raises PermissionDenied."""
-        place = (self.database.name, self.collection)
-        known = _ensured_by(self.database.client)
-        if time.monotonic() - known.get(place, -_ENSURED_FOR) < _ENSURED_FOR:
-            return
-        self._ensure_claims()
-        self._ensure(self._files, [("filename", 1), ("uploadDate", 1)])
-        self._ensure(self._chunks, [("files_id", 1), ("n", 1)], unique=True)
-        known[place] = time.monotonic()
-
-    def _ensure_claims(self) -> None:
-        try:
-            with self._asking(_BUILDING):
-                self._files.create_index([(CLAIMS, 1)], name=_INDEX, unique=True, sparse=True)
-        except PermissionDenied as error:
-            if code_of(error.__cause__) != _UNAUTHORIZED:
-                raise
-            with self._asking():
-                if self._files.index_information().get(_INDEX, {}).get("unique"):
-                    return
-            keys = f"{{{CLAIMS}: 1}}, {{name: {_INDEX!r}, unique: true, sparse: true}}"
-            raise PermissionDenied(
-                error.message,
-                hint="Without an index nothing would keep two uploads of one name apart. Have an "
-                f"administrator create it: db.{self._files.name}.createIndex({keys})",
-            ) from error
-        except AlreadyExists as error:
-            # Not that one: it would be taken for a name's.
-            raise StorageError(
-                error.message,
-                hint=f"Files have been copied with their {CLAIMS}, which cannot be there twice. "
-                "They do without: have an administrator take them away: "
-                f"db.{self._files.name}.updateMany({{}}, {{$unset: {{{CLAIMS}: 1}}}})",
-            ) from error
-
-    def _ensure(self, collection: Any, keys: list[tuple[str, int]], **more: Any) -> None:
-        """Make an index that every GridFS driver makes; who cannot, does without."""
-        pymongo = library("pymongo.errors", "gridfs")
-        try:
-            with self._asking(_BUILDING):
-                try:
-                    collection.create_index(keys, **more)
-                except pymongo.OperationFailure as error:
-                    if code_of(error) not in _OTHER_INDEX:
-                        raise
-        except PermissionDenied:
-            return
-        except AlreadyExists as error:  # chunks that are there twice
-            logger.warning("There is no index on %s: %s", keys, error)
-
-
-def _ensured_by(client: Any) -> dict[tuple[str, str], float]:
-    if id(client) not in _ensured:
-        weakref.finalize(client, _ensured.pop, id(client), None).atexit = False
-    return _ensured.setdefault(id(client), {})
 
 
 def now() -> datetime:

@@ -21,6 +21,7 @@ from storages.backends.gridfs.background import Background
 from storages.backends.gridfs.bucket import Bucket, now
 from storages.backends.gridfs.documents import CLAIMS, Document, claims_of
 from storages.backends.gridfs.failures import is_refusal
+from storages.backends.gridfs.indexes import ensure
 from storages.errors import AlreadyExists, NotFound, StorageError, Unavailable
 from storages.events import logger
 from storages.libraries import library
@@ -57,7 +58,7 @@ class Upload:
 
     def run(self, *, overwrite: bool) -> None:
         """Store the content; raise AlreadyExists unless ``overwrite``. All or nothing."""
-        self._ask(Bucket.ensure)
+        self._ask(ensure)
         if not overwrite:
             self._refuse_taken()
         try:
@@ -198,7 +199,7 @@ class Upload:
 def rename(storage: GridFSStorage, key: str, target: str, *, overwrite: bool) -> None:
     """Give a file another name, in one step, and the revisions before it none."""
     ask = storage._ask
-    ask(Bucket.ensure)
+    ask(ensure)
     revisions = ask(lambda bucket: bucket.revisions(key))
     if not revisions:
         raise NotFound
