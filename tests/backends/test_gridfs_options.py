@@ -28,6 +28,7 @@ from storages.checks import check_storages
 from storages.errors import OptionError, StorageError, Unavailable
 from storages.retry import NO_RETRY
 from storages.testing.processes import run_processes
+from tests.backends import gridfs_bucket
 from tests.servers import beside, shared
 from tests.servers.process import HOST
 from tests.servers.secantus import Secantus
@@ -38,13 +39,7 @@ SECRET = "p@ss/w:rd%!"
 QUOTED = "p%40ss%2Fw%3Ard%25%21"
 
 
-@pytest.fixture
-def name() -> Iterator[str]:
-    """A new database's name."""
-    server = shared(Secantus)
-    made = server.new_database()
-    yield made
-    server.drop(made)
+name = gridfs_bucket.name
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from storages.backends.gridfs import GridFSStorage
 from storages.errors import Timeout
 from storages.retry import NO_RETRY, Retry
+from tests.backends import gridfs_bucket
 from tests.backends.gridfs_commands import Commands
 from tests.faults.proxy import DOWN, Fault, TCPProxy
 from tests.servers import shared
@@ -65,13 +66,7 @@ def proxy() -> Iterator[TCPProxy]:
         made.release()
 
 
-@pytest.fixture
-def name() -> Iterator[str]:
-    """A database of the test's own."""
-    server = shared(Secantus)
-    made = server.new_database()
-    yield made
-    server.drop(made)
+name = gridfs_bucket.name
 
 
 def client_of(proxy: TCPProxy, listener: Commands) -> MongoClient[dict[str, Any]]:
